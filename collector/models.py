@@ -64,7 +64,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the venue is expected to report open interest for it now."""
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The open interest of one instrument at one moment, in the units the venue gave."""
 
     symbol: str

@@ -1,0 +1,84 @@
+"""Every statement that the sink runs; all values are bound."""
+
+STAGING = """
+CREATE TEMPORARY TABLE IF NOT EXISTS staging (
+    row_number integer,
+    venue text, symbol text, exchange_ts timestamptz, received_at timestamptz,
+    polled_at timestamptz, open_interest_base numeric, open_interest_contracts numeric,
+    open_interest_quote numeric, long_base numeric, short_base numeric
+) ON COMMIT DELETE ROWS
+"""
+
+EMPTY_STAGING = "DELETE FROM staging"
+
+INSERT = """
+WITH inserted AS (
+    INSERT INTO open_interest (
+        venue, symbol, exchange_ts, received_at, polled_at, open_interest_base,
+        open_interest_contracts, open_interest_quote, long_base, short_base
+    )
+    SELECT venue, symbol, exchange_ts, received_at, polled_at, open_interest_base,
+        open_interest_contracts, open_interest_quote, long_base, short_base
+    FROM staging ORDER BY row_number
+    ON CONFLICT (venue, symbol, exchange_ts) DO NOTHING
+    RETURNING venue, polled_at
+)
+SELECT venue, polled_at, count(*) AS stored FROM inserted GROUP BY venue, polled_at
+"""
+
+# The bounds on exchange_ts are known values, so that only the chunks concerned are looked at.
+CONTRADICTIONS = """
+SELECT row_number FROM staging AS s JOIN open_interest AS o USING (venue, symbol, exchange_ts)
+WHERE o.exchange_ts BETWEEN $1 AND $2
+    AND (s.open_interest_base, s.open_interest_contracts, s.open_interest_quote, s.long_base,
+        s.short_base)
+    IS DISTINCT FROM (o.open_interest_base, o.open_interest_contracts, o.open_interest_quote,
+        o.long_base, o.short_base)
+"""
+
+INSERT_REJECTS = """
+INSERT INTO rejects (venue, received_at, polled_at, symbol, reason, raw)
+SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::text[],
+    $6::text[])
+"""
+
+UPSERT_POLL = """
+INSERT INTO polls AS p (
+    venue, polled_at, started_at, finished_at, outcome, instruments, requests, rows_fetched,
+    rows_stored, rows_duplicate, rows_rejected, rows_unlisted, error
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (venue, polled_at) DO UPDATE SET
+    started_at = least(p.started_at, excluded.started_at),
+    finished_at = greatest(p.finished_at, excluded.finished_at),
+    outcome = CASE excluded.outcome WHEN 'running' THEN p.outcome ELSE excluded.outcome END,
+    instruments = greatest(p.instruments, excluded.instruments),
+    requests = p.requests + excluded.requests,
+    rows_fetched = p.rows_fetched + excluded.rows_fetched,
+    rows_stored = p.rows_stored + excluded.rows_stored,
+    rows_duplicate = p.rows_duplicate + excluded.rows_duplicate,
+    rows_rejected = p.rows_rejected + excluded.rows_rejected,
+    rows_unlisted = p.rows_unlisted + excluded.rows_unlisted,
+    error = coalesce(excluded.error, p.error)
+"""
+
+UPSERT_INSTRUMENT = """
+INSERT INTO instruments AS i (
+    venue, symbol, base, quote, settle, kind, contract_size, expires_at, sides, product_type,
+    active, first_seen_at, last_seen_at
+) VALUES ($1, $2, $3, $4, $5, $6, ($7::text)::numeric, $8, $9, $10, $11, $12, $12)
+ON CONFLICT (venue, symbol) DO UPDATE SET
+    base = excluded.base, quote = excluded.quote, settle = excluded.settle, kind = excluded.kind,
+    contract_size = excluded.contract_size, expires_at = excluded.expires_at,
+    sides = excluded.sides, product_type = excluded.product_type, active = excluded.active,
+    first_seen_at = least(i.first_seen_at, excluded.first_seen_at),
+    last_seen_at = greatest(i.last_seen_at, excluded.last_seen_at)
+"""
+
+MARKS = "SELECT session, seq FROM journal_marks WHERE session = ANY($1::uuid[]) FOR UPDATE"
+
+MOVE_MARK = """
+INSERT INTO journal_marks (session, seq, updated_at) VALUES ($1, $2, now())
+ON CONFLICT (session) DO UPDATE SET seq = excluded.seq, updated_at = excluded.updated_at
+"""
+
+FORGET_OLD_MARKS = "DELETE FROM journal_marks WHERE updated_at < now() - interval '90 days'"

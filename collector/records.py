@@ -1,0 +1,86 @@
+"""What the journal holds: the outcome of replies, polls and listings, each as one record."""
+
+import zlib
+from datetime import datetime
+from typing import ClassVar
+
+import msgspec
+
+from collector.models import Instrument, Outcome, Reject, Snapshot
+
+
+class ReplyRecord(msgspec.Struct, frozen=True, kw_only=True, tag="reply"):
+    """The rows of one reply, which belong to the poll of `polled_at`."""
+
+    venue: str
+    polled_at: datetime
+    started_at: datetime
+    """When the poll started, for the case that it never gets to say so itself."""
+    received_at: datetime
+    snapshots: list[Snapshot]
+    rejects: list[Reject]
+    unlisted: int = 0
+    """Rows of instruments that the venue no longer lists: counted, not stored."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that have to be accounted for."""
+        return len(self.snapshots) + len(self.rejects)
+
+
+class PollRecord(msgspec.Struct, frozen=True, kw_only=True, tag="poll"):
+    """How a poll ended."""
+
+    venue: str
+    polled_at: datetime
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: Outcome
+    instruments: int = 0
+    """How many instruments the poll was to ask for."""
+    requests: int = 0
+    error: str | None = None
+
+    rows: ClassVar[int] = 0
+
+
+class ListingRecord(msgspec.Struct, frozen=True, kw_only=True, tag="listing"):
+    """The instruments that a venue listed at a time."""
+
+    venue: str
+    listed_at: datetime
+    instruments: list[Instrument]
+    rejects: list[Reject]
+
+    rows: ClassVar[int] = 0
+
+
+Record = ReplyRecord | PollRecord | ListingRecord
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Record)
+
+
+class DamagedRecordError(Exception):
+    """The bytes are not those that were written."""
+
+
+def encode(record: Record) -> tuple[bytes, int]:
+    """Return a record as bytes, and their checksum."""
+    body = _encoder.encode(record)
+    return body, zlib.crc32(body)
+
+
+def decode(body: bytes, checksum: int) -> Record:
+    """Return the record that was encoded.
+
+    Raises:
+        DamagedRecordError: the bytes or the checksum have changed.
+    """
+    if zlib.crc32(body) != checksum:
+        raise DamagedRecordError("the checksum does not match")
+    try:
+        record: Record = _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise DamagedRecordError(str(error)) from error
+    return record

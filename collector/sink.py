@@ -1,0 +1,120 @@
+"""Drain the journal into the database: oldest first, in batches, forgotten only when written."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+import stamina
+import structlog
+
+from collector.db import Database
+from collector.db.migrate import migrate, pending, shipped
+from collector.db.store import store
+from collector.errors import DatabaseError
+from collector.health import UpDown
+from collector.journal import Entry, Journal
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How the sink works; seconds."""
+
+    batch_rows: int = 5000
+    linger: float = 1.0
+    """How long small batches wait for company."""
+    backoff: float = 0.5
+    backoff_max: float = 15.0
+
+
+@dataclass
+class Totals:
+    """What became of rows since the process started."""
+
+    stored: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+
+
+class Sink:
+    """The only one that talks to the hypertable."""
+
+    def __init__(self, journal: Journal, database: Database, health: UpDown, pace: Pace) -> None:
+        self.totals = Totals()
+        self._journal = journal
+        self._database = database
+        self._health = health
+        self._pace = pace
+        self._hurry = asyncio.Event()
+        self._schema_is_right = False
+
+    async def run(self) -> None:
+        """Move records from the journal to the database, for ever."""
+        while True:
+            await self._journal.filled()
+            await self._linger()
+            entries = await self._journal.oldest(self._pace.batch_rows)
+            await self._store(entries)
+            await self._journal.forget(entries[-1].seq)
+
+    async def drain(self) -> None:
+        """Wait until the journal is empty, without lingering."""
+        self._hurry.set()
+        await self._journal.emptied()
+
+    async def _linger(self) -> None:
+        """Let a few more rows come, if there are only a few."""
+        if self._journal.depth.rows < self._pace.batch_rows:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), self._pace.linger)
+
+    async def _store(self, entries: list[Entry]) -> None:
+        """Write entries; a database that is away or unwilling is tried again without end."""
+        async for attempt in stamina.retry_context(
+            on=DatabaseError,
+            attempts=None,
+            timeout=None,
+            wait_initial=self._pace.backoff,
+            wait_max=self._pace.backoff_max,
+            wait_jitter=self._pace.backoff,
+        ):
+            with attempt:
+                await self._attempt(entries)
+
+    async def _attempt(self, entries: list[Entry]) -> None:
+        try:
+            if not self._schema_is_right:
+                await bring_up_to_date(self._database)
+                self._schema_is_right = True
+            tally = await store(self._database, entries)
+        except DatabaseError as error:
+            # It may come back as another server, or restored from last week.
+            self._schema_is_right = False
+            self._health.failed(str(error))
+            raise
+        self._health.worked()
+        self.totals.stored += tally.stored
+        self.totals.duplicate += tally.duplicate
+        self.totals.rejected += tally.rejected
+        log.debug(
+            "sink.stored",
+            records=len(entries),
+            stored=tally.stored,
+            duplicate=tally.duplicate,
+            rejected=tally.rejected,
+        )
+
+
+async def bring_up_to_date(database: Database) -> None:
+    """Apply pending migrations, if there are any and the role may.
+
+    Raises:
+        MigrationError: the schema was made by a newer version, or an applied file has changed.
+        DatabaseUnavailable: the database is away, or the role may not migrate.
+    """
+    async with database.session() as connection:
+        todo = await pending(connection, shipped())
+    if todo:
+        applied = await migrate(database)
+        log.info("database.migrated", migrations=[each.name for each in applied])
