@@ -31,8 +31,8 @@ class Instruments:
         include: Sequence[str] = ("*",),
         exclude: Sequence[str] = (),
     ) -> None:
-        self.stale = False
-        """Whether something has happened that calls for a fresh list."""
+        self.stale = True
+        """Whether a fresh list is called for: at the start, and once an instrument is gone."""
         self._client = client
         self._product_types = product_types
         self._include = include

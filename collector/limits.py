@@ -304,6 +304,11 @@ class Limiter:
         finally:
             slot.abandon(self._clock())
 
+    def stop(self) -> None:
+        """Let nothing through any more; whoever waits is told."""
+        for gate in self._gates.values():
+            gate.close(math.inf)
+
     def used(self) -> dict[RateLimit, int]:
         """Return how many slots of each budget are taken now."""
         now = self._clock()

@@ -9,7 +9,8 @@ from collector.errors import JournalError, JournalFull
 from collector.health import VenueHealth
 from collector.journal import Journal
 from collector.models import Outcome, Parsed
-from collector.records import PollRecord, ReplyRecord
+from collector.records import ListingRecord, PollRecord, ReplyRecord
+from collector.settings import VenueSettings
 from collector.sweep import Sweep, Sweeper
 from collector.venues.spec import Reply
 
@@ -23,13 +24,20 @@ class Poller:
     """Polls one venue for the daemon: into the journal, and with a record of how it went."""
 
     def __init__(
-        self, sweeper: Sweeper, journal: Journal, health: VenueHealth, interval: float
+        self, sweeper: Sweeper, journal: Journal, health: VenueHealth, settings: VenueSettings
     ) -> None:
         self.name = sweeper.client.venue.name
-        self.sweeper = sweeper
+        self._sweeper = sweeper
         self._journal = journal
         self._health = health
-        self._interval = interval
+        self._settings = settings
+        sweeper.instruments.keep_with(self._keep_listing)
+
+    async def recall(self) -> None:
+        """Start from the instruments that an earlier process was told of."""
+        listing = await self._journal.kept_listing(self.name)
+        if listing is not None:
+            self._sweeper.instruments.remember(listing)
 
     async def poll(self, polled_at: datetime) -> None:
         """Poll once, for the tick `polled_at`."""
@@ -52,10 +60,9 @@ class Poller:
                 )
             )
 
-        deadline = asyncio.get_running_loop().time() + self._interval * _DEADLINE_INTERVALS
         try:
             await self._journal.begin_poll(self.name, polled_at, started_at)
-            sweep = await self.sweeper.sweep(accept, deadline)
+            sweep = await self._sweeper.sweep(accept, self._deadline())
         except asyncio.CancelledError:
             await self._ended(polled_at, started_at, Sweep(stopped=True))
             raise
@@ -81,6 +88,25 @@ class Poller:
                 error=why,
             )
         )
+
+    async def refresh_listing(self, _: datetime) -> None:
+        """Ask the venue what it lists."""
+        await self._sweeper.instruments.try_refresh(self._deadline())
+
+    async def skip_listing(self, _: datetime, why: str) -> None:
+        """Let a fresh list wait for the next time."""
+        log.info("listing.skipped", venue=self.name, why=why)
+
+    async def _keep_listing(self, listing: ListingRecord) -> None:
+        """Send a list to the database, and keep it for the next start."""
+        try:
+            await self._journal.append(listing)
+            await self._journal.keep_listing(listing)
+        except JournalError as error:
+            log.warning("listing.not_kept", venue=self.name, error=str(error))
+
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._settings.interval * _DEADLINE_INTERVALS
 
     async def _ended(self, polled_at: datetime, started_at: datetime, sweep: Sweep) -> None:
         finished_at = datetime.now(UTC)

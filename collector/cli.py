@@ -1,0 +1,198 @@
+"""The command line. Exit status: 0 done, 2 the input is wrong, 1 anything else."""
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from collector import __version__, app, check, config, log, show
+from collector.db import Database
+from collector.db.migrate import migrate, pending, shipped
+from collector.errors import CollectorError, ConfigError
+from collector.http import Patience
+from collector.models import Parsed, Reject, Snapshot
+from collector.settings import Settings
+from collector.simulator.command import simulate
+from collector.venues import VENUES
+from collector.venues.spec import Reply
+
+T = TypeVar("T")
+
+_POLL_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class _Common:
+    """What every command is told before its own options."""
+
+    path: Path | None
+
+    def settings(self) -> Settings:
+        settings = config.load(self.path, os.environ)
+        log.configure(settings.log.level, settings.log.format)
+        return settings
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Every key of the configuration can be set in the environment as well: "
+    "COLLECTOR__DATABASE__DSN, COLLECTOR__VENUES__BITGET__INTERVAL and so on.",
+)
+@click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help="The configuration.  [default: config.yaml in the working directory, if there is one]",
+)
+@click.version_option(__version__, prog_name="collector")
+@click.pass_context
+def cli(context: click.Context, path: Path | None) -> None:
+    """Collect open interest of crypto derivatives venues into TimescaleDB."""
+    context.obj = _Common(path)
+
+
+@cli.command()
+@click.pass_obj
+def run(common: _Common) -> None:
+    """Poll the venues and fill the database, until SIGTERM or Ctrl-C.
+
+    The database may be away, even at the start: what is collected waits in the journal.
+    """
+    _await(app.run(common.settings()))
+
+
+@cli.command(name="check")
+@click.pass_obj
+def check_command(common: _Common) -> None:
+    """Say whether the configuration works, and what it asks of the venues.
+
+    Ends with status 2 if a venue cannot be polled as often as the configuration says.
+    """
+    settings = common.settings()
+    plans = _await(check.plans(settings))
+    table = Table("venue", "instruments", "requests", "seconds", "interval", "used", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for plan in plans:
+        table.add_row(
+            plan.name,
+            str(plan.instruments) if plan.error is None else f"about {plan.instruments}",
+            str(plan.budget.requests),
+            f"{plan.budget.seconds:.1f}",
+            f"{plan.interval:g}s",
+            f"{plan.budget.used(plan.interval):.1%}",
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        "requests: in a sweep; seconds: of a sweep at the documented limit, at the least;"
+        " used: of the requests that limit_share permits"
+    )
+    for plan in plans:
+        if plan.error is not None:
+            console.print(f"{plan.name} could not be asked, its number is a guess: {plan.error}")
+    if settings.database.dsn is not None:
+        console.print("database", _await(check.database_state(config.require_dsn(settings))))
+    problems = [plan.problem for plan in plans if plan.problem is not None]
+    if problems:
+        raise ConfigError(str(common.path or config.DEFAULT_PATH), problems)
+
+
+@cli.command(name="migrate")
+@click.option("--plan", is_flag=True, help="Say what would be applied, and change nothing.")
+@click.pass_obj
+def migrate_command(common: _Common, *, plan: bool) -> None:
+    """Create the tables, or bring them up to date."""
+    database = Database(config.require_dsn(common.settings()), "collector migrate")
+    _await(_migrate(database, plan=plan))
+
+
+@cli.command()
+@click.argument("venue", type=click.Choice(sorted(VENUES)))
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object per row, not a table.")
+@click.pass_obj
+def poll(common: _Common, venue: str, *, as_json: bool) -> None:
+    """Poll VENUE once and print what it reports; no database is needed.
+
+    The request limits are kept, but not shared with a collector that is running on the same
+    address: set limit_share for both of them.
+    """
+    _await(_poll(common.settings(), venue, as_json=as_json))
+
+
+cli.add_command(simulate)
+
+
+def main() -> int:
+    """Run the command line and return the exit status."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except ConfigError as error:
+        click.echo(f"collector: {error}", err=True)
+        return 2
+    except CollectorError as error:
+        click.echo(f"collector: {error}", err=True)
+        return 1
+    return 0
+
+
+def _await(work: Coroutine[None, None, T]) -> T:
+    return asyncio.run(work)
+
+
+async def _migrate(database: Database, *, plan: bool) -> None:
+    try:
+        if plan:
+            async with database.session() as connection:
+                todo = await pending(connection, shipped())
+        else:
+            todo = await migrate(database)
+    finally:
+        await database.close()
+    for each in todo:
+        click.echo(f"{'would apply' if plan else 'applied'} {each.name}")
+    if not todo:
+        click.echo("nothing to do, the schema is up to date")
+
+
+async def _poll(settings: Settings, venue: str, *, as_json: bool) -> None:
+    """Sweep once and print; the rows go nowhere else.
+
+    Raises:
+        CollectorError: something that was asked for did not come.
+    """
+    rows: list[Snapshot] = []
+    set_aside: list[Reject] = []
+
+    async def accept(reply: Reply, parsed: Parsed, _: int) -> None:
+        rows.extend(parsed.snapshots)
+        set_aside.extend(parsed.rejects)
+        if as_json:
+            show.as_json(venue, parsed.snapshots, reply.received_at)
+
+    async with app.sweepers(settings, [venue], Patience()) as (_, asking):
+        deadline = asyncio.get_running_loop().time() + _POLL_SECONDS
+        sweep = await asking[venue].sweep(accept, deadline)
+    if rows and not as_json:
+        show.as_table(rows)
+    for reject in set_aside:
+        click.echo(f"set aside: {reject.symbol or '?'}: {reject.reason}", err=True)
+    click.echo(
+        f"{venue}: {len(rows)} rows of {sweep.instruments} instruments in {sweep.requests}"
+        f" requests, {sweep.rejected} set aside, {sweep.unlisted} of delisted instruments left out",
+        err=True,
+    )
+    if (error := sweep.error()) is not None:
+        raise CollectorError(f"{sweep.outcome()}: {error}")

@@ -1,0 +1,137 @@
+"""What can be set: names, types, bounds and defaults. `config.py` reads it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StrictBool,
+)
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|m|h|d)", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _duration(value: object) -> float:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("a duration such as 30s, 5m or 1h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _at_least(least: str) -> AfterValidator:
+    def check(seconds: float) -> float:
+        if not _duration(least) <= seconds <= _duration("1d"):
+            raise ValueError(f"from {least} to 1d")
+        return seconds
+
+    return AfterValidator(check)
+
+
+def _base_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("a URL such as https://api.example.com")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError("a URL without user, query and fragment")
+    return value
+
+
+def _dsn(value: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(value.get_secret_value())
+        valid = parts.scheme in {"postgres", "postgresql"} and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError(
+            "a URL such as postgresql://user:password@host:5432/database, special characters in the"
+            " password as %23 and so on"
+        )
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(_duration)]
+"""Seconds; written as a number and its unit."""
+
+Text = Annotated[str, Field(strict=True, min_length=1)]
+BaseUrl = Annotated[Text, AfterValidator(_base_url)]
+
+
+class Section(BaseModel):
+    """Part of the configuration: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(Section):
+    """Where the data goes."""
+
+    dsn: Annotated[SecretStr, AfterValidator(_dsn)] | None = None
+
+
+class JournalSettings(Section):
+    """The durable queue on local disk."""
+
+    path: Path = Path("var/journal.sqlite3")
+    max_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(2**30)
+
+
+class HttpSettings(Section):
+    """The HTTP server of the daemon."""
+
+    host: Text = "127.0.0.1"
+    port: Annotated[int, Field(strict=True, ge=0, le=65535)] = 8080
+
+
+class LogSettings(Section):
+    """What the log says, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+
+
+class VenueSettings(Section):
+    """How one venue is polled; `config.py` fills in what the venue itself declares."""
+
+    enabled: StrictBool = True
+    interval: Annotated[Duration, _at_least("1s")] = 60.0
+    listing_interval: Annotated[Duration, _at_least("10s")] = 600.0
+    base_urls: Annotated[tuple[BaseUrl, ...], Field(min_length=1)] = ()
+    include: Annotated[tuple[Text, ...], Field(min_length=1)] = ("*",)
+    exclude: tuple[Text, ...] = ()
+    limit_share: Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)] = 1.0
+    product_types: Annotated[tuple[Text, ...], Field(min_length=1)] = ()
+
+
+SECTIONS: Mapping[str, type[Section]] = {
+    "database": DatabaseSettings,
+    "journal": JournalSettings,
+    "http": HttpSettings,
+    "log": LogSettings,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that is set."""
+
+    database: DatabaseSettings
+    journal: JournalSettings
+    http: HttpSettings
+    log: LogSettings
+    venues: Mapping[str, VenueSettings]
+
+    def enabled(self) -> Mapping[str, VenueSettings]:
+        """Return the venues that are to be polled."""
+        return {name: venue for name, venue in self.venues.items() if venue.enabled}
