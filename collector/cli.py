@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from collector.db import Database
 from collector.db.migrate import migrate, pending, shipped
 from collector.errors import CollectorError, ConfigError
 from collector.http import Patience
-from collector.models import Parsed, Reject, Snapshot
+from collector.models import Parsed, Reject
 from collector.settings import Settings
 from collector.simulator.command import simulate
 from collector.venues import VENUES
@@ -139,6 +140,10 @@ def main() -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
+    except BrokenPipeError:
+        # Whoever read our output has had enough; Python must not try to flush the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except ConfigError as error:
         click.echo(f"collector: {error}", err=True)
         return 2
@@ -173,25 +178,26 @@ async def _poll(settings: Settings, venue: str, *, as_json: bool) -> None:
     Raises:
         CollectorError: something that was asked for did not come.
     """
-    rows: list[Snapshot] = []
+    rows: list[show.Received] = []
     set_aside: list[Reject] = []
+    working = Console(stderr=True).status(f"asking {venue} ...")
 
     async def accept(reply: Reply, parsed: Parsed, _: int) -> None:
-        rows.extend(parsed.snapshots)
+        rows.extend((each, reply.received_at) for each in parsed.snapshots)
         set_aside.extend(parsed.rejects)
-        if as_json:
-            show.as_json(venue, parsed.snapshots, reply.received_at)
+        working.update(f"asking {venue}: {len(rows)} rows so far")
 
-    async with app.sweepers(settings, [venue], Patience()) as (_, asking):
-        deadline = asyncio.get_running_loop().time() + _POLL_SECONDS
-        sweep = await asking[venue].sweep(accept, deadline)
-    if rows and not as_json:
-        show.as_table(rows)
+    with working:
+        async with app.sweepers(settings, [venue], Patience()) as (_, asking):
+            deadline = asyncio.get_running_loop().time() + _POLL_SECONDS
+            sweep = await asking[venue].sweep(accept, deadline)
+    (show.as_json if as_json else show.as_table)(venue, rows)
     for reject in set_aside:
         click.echo(f"set aside: {reject.symbol or '?'}: {reject.reason}", err=True)
     click.echo(
         f"{venue}: {len(rows)} rows of {sweep.instruments} instruments in {sweep.requests}"
-        f" requests, {sweep.rejected} set aside, {sweep.unlisted} of delisted instruments left out",
+        f" requests; {sweep.rejected} rows set aside, {sweep.unlisted} of instruments that are no"
+        " longer listed left out",
         err=True,
     )
     if (error := sweep.error()) is not None:

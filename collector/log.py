@@ -48,5 +48,6 @@ def configure(level: Level = "info", form: Format = "auto") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
     # A skipped or late run is told by the schedule itself, with the venue and the tick.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)

@@ -71,7 +71,8 @@ class Poller:
         except Exception as bug:
             # Not a thing that a venue can cause: loud, but no reason for the others to stop.
             log.exception("poll.crashed", venue=self.name)
-            sweep = Sweep(crash=f"internal error: {type(bug).__name__}: {bug}")
+            cause = bug.exceptions[0] if isinstance(bug, ExceptionGroup) else bug
+            sweep = Sweep(crash=f"internal error: {type(cause).__name__}: {cause}")
         await self._ended(polled_at, started_at, sweep)
 
     async def skip(self, polled_at: datetime, why: str) -> None:

@@ -18,26 +18,26 @@ _AMOUNTS = (
 )
 
 
-def as_table(rows: Sequence[Snapshot]) -> None:
+Received = tuple[Snapshot, datetime]
+"""A row and our clock when its reply had been read."""
+
+
+def as_table(venue: str, rows: Sequence[Received]) -> None:
     """Print a row per instrument; columns that the venue does not fill are left out."""
-    amounts = [name for name in _AMOUNTS if any(getattr(row, name) for row in rows)]
-    table = Table("symbol", "exchange_ts", *amounts, box=None)
-    for column in table.columns[2:]:
+    amounts = [name for name in _AMOUNTS if any(getattr(row, name) for row, _ in rows)]
+    table = Table("venue", "symbol", "exchange_ts", *amounts, box=None)
+    for column in table.columns[3:]:
         column.justify = "right"
-    for row in rows:
-        table.add_row(
-            row.symbol,
-            row.exchange_ts.isoformat(timespec="milliseconds"),
-            *(getattr(row, name) or "" for name in amounts),
-        )
-    # Never narrower than its content: a number that is cut is a wrong number.
-    width = max(80, *(len(row.symbol) for row in rows), 0) + 40 * (1 + len(amounts))
-    Console(width=width, highlight=False).print(table)
+    for row, _ in rows:
+        known = (getattr(row, name) or "" for name in amounts)
+        table.add_row(venue, row.symbol, _time(row.exchange_ts), *known)
+    # Wider than any content: a number that is cut is a wrong number.
+    Console(width=1000, highlight=False).print(table)
 
 
-def as_json(venue: str, rows: Sequence[Snapshot], received_at: datetime) -> None:
+def as_json(venue: str, rows: Sequence[Received]) -> None:
     """Print a JSON object per row, amounts as text with all their digits."""
-    for row in rows:
+    for row, received_at in rows:
         known = {"venue": venue, "symbol": row.symbol, "exchange_ts": _time(row.exchange_ts)}
         amounts = {name: getattr(row, name) for name in _AMOUNTS}
         document = {**known, "received_at": _time(received_at), **amounts}

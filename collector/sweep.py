@@ -65,6 +65,8 @@ class Sweep:
 
     def error(self) -> str | None:
         """Return what went wrong in a sentence: the first of each kind, and how many there were."""
+        if self.stopped:
+            return "the collector was stopped"
         if self.refusal is not None or self.crash is not None:
             return self.crash or str(self.refusal)
         counts = Counter(error.kind for error in self.errors)

@@ -142,6 +142,7 @@ def _settle(margin_coins: object, base: str, quote: str) -> str:
 VENUE = Venue(
     name="bitget",
     base_urls=("https://api.bitget.com",),
+    limits=(_OPEN_INTEREST, _CONTRACTS, _ALL_ENDPOINTS),
     plan=plan,
     parse=parse,
     plan_listing=plan_listing,

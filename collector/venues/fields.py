@@ -102,7 +102,7 @@ def integer(parent: object, key: str) -> int:
 
 def epoch_ms(parent: object, key: str, received_at: datetime) -> datetime:
     """Return a plausible time that is documented as a number of milliseconds."""
-    return plausible(key, milliseconds(integer(parent, key)), received_at)
+    return _plausible(key, integer(parent, key), received_at)
 
 
 def epoch_ms_text(parent: object, key: str, received_at: datetime) -> datetime:
@@ -110,36 +110,28 @@ def epoch_ms_text(parent: object, key: str, received_at: datetime) -> datetime:
     value = text(parent, key)
     if not _INTEGER.fullmatch(value):
         raise ShapeError(key, f"expected milliseconds, found {_shown(value)}")
-    return plausible(key, milliseconds(int(value)), received_at)
+    return _plausible(key, int(value), received_at)
 
 
 def expiry(parent: object, key: str) -> datetime | None:
-    """Return a delivery time in text milliseconds; None where a perpetual has "", "0" or null."""
+    """Return a delivery time in text milliseconds; None where a perpetual has "", "0" or null.
+
+    One that is beyond the calendar is None as well: it is no reason to lose the instrument.
+    """
     value = optional(parent, key)
     if not isinstance(value, str) or not _INTEGER.fullmatch(value) or int(value) == 0:
         return None
-    return milliseconds(int(value))
-
-
-def milliseconds(value: int) -> datetime:
-    """Turn milliseconds since 1970 into a time by integer arithmetic alone."""
     try:
-        return _EPOCH + timedelta(milliseconds=value)
+        return _moment(int(value))
     except OverflowError:
-        raise ShapeError("", f"no such time: {value} ms") from None
-
-
-def plausible(key: str, moment: datetime, received_at: datetime) -> datetime:
-    """Refuse a time that no working clock of a venue would give."""
-    if not received_at - OLDEST <= moment <= received_at + NEWEST:
-        raise ShapeError(key, f"implausible time {moment.isoformat()}")
-    return moment
+        return None
 
 
 def reject(problem: ShapeError, row: object, name: object = None) -> Reject:
     """Set a row aside, with its reason and its raw text."""
-    known = name if isinstance(name, str) and name.isprintable() else None
-    return Reject(reason=str(problem), raw=fragment(row), symbol=known and known[:_IDENTIFIER_MAX])
+    readable = isinstance(name, str) and not isinstance(name, Number) and name.isprintable()
+    known = str(name)[:_IDENTIFIER_MAX] if readable else None
+    return Reject(reason=str(problem), raw=fragment(row), symbol=known)
 
 
 def fragment(value: object) -> str:
@@ -193,6 +185,22 @@ def read_instruments(
     return Listing(list(instruments.values()), rejects)
 
 
+def _moment(milliseconds: int) -> datetime:
+    """Turn milliseconds since 1970 into a time by integer arithmetic alone."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def _plausible(key: str, milliseconds: int, received_at: datetime) -> datetime:
+    """Refuse a time that no working clock of a venue would give."""
+    try:
+        moment = _moment(milliseconds)
+    except OverflowError:
+        raise ShapeError(key, f"no such time: {milliseconds} ms") from None
+    if not received_at - OLDEST <= moment <= received_at + NEWEST:
+        raise ShapeError(key, f"implausible time {moment.isoformat()}")
+    return moment
+
+
 def _amount(key: str, value: str) -> DecimalText:
     match = _DECIMAL.fullmatch(value)
     if match is None:
@@ -206,7 +214,7 @@ def _amount(key: str, value: str) -> DecimalText:
         or len(fraction or "") - shift > _FRACTION_DIGITS_MAX
     ):
         raise ShapeError(key, f"too many digits: {_shown(value)}")
-    return DecimalText(value if exponent is None else format(Decimal(value), "f"))
+    return DecimalText(str(value) if exponent is None else format(Decimal(value), "f"))
 
 
 def _shown(value: object) -> str:

@@ -122,6 +122,7 @@ def _contract_size(row: object) -> DecimalText | None:
 VENUE = Venue(
     name="htx",
     base_urls=("https://api.hbdm.com", "https://api.hbdm.vn"),
+    limits=(_PUBLIC,),
     plan=plan,
     parse=parse,
     plan_listing=plan_listing,

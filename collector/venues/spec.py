@@ -86,6 +86,8 @@ class Venue:
 
     name: str
     base_urls: tuple[str, ...]
+    limits: tuple[RateLimit, ...]
+    """Every limit that a request of this venue may be charged to."""
     plan: Callable[[Sequence[Instrument]], Sequence[Request]]
     parse: Callable[[Reply], Parsed]
     plan_listing: Callable[[Sequence[str]], Sequence[Request]]

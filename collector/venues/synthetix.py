@@ -96,13 +96,16 @@ def _contract_size(row: object) -> DecimalText | None:
     """Return base units per contract; the server cuts a size below one to 0, which says nothing."""
     size = fields.optional(row, "contractSize")
     return (
-        DecimalText(size) if isinstance(size, Number) and size.isdecimal() and size != "0" else None
+        DecimalText(str(size))
+        if isinstance(size, Number) and size.isdecimal() and size != "0"
+        else None
     )
 
 
 VENUE = Venue(
     name="synthetix",
     base_urls=("https://papi.synthetix.io",),
+    limits=_LIMITS,
     plan=plan,
     parse=parse,
     plan_listing=plan_listing,
