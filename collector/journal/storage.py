@@ -42,6 +42,8 @@ def lock(path: Path) -> IO[str]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         held = path.with_name(path.name + ".lock").open("a+")
+    except FileExistsError as error:
+        raise JournalError(f"journal {path}: {path.parent} is not a folder") from error
     except OSError as error:
         raise JournalError(f"journal {path}: {error.strerror or error}") from error
     try:
