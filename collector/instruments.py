@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 import structlog
 from msgspec.structs import replace
 
 from collector.errors import PayloadError, VenueError
-from collector.http import VenueClient
 from collector.models import Instrument, Listing, Parsed, Snapshot
 from collector.records import ListingRecord
 from collector.venues.fields import ShapeError
-from collector.venues.spec import Request
+from collector.venues.spec import Reply, Request, Venue
 
 log = structlog.get_logger()
 
@@ -21,12 +21,23 @@ _MANY = 10
 """A list that has lost half of at least so many instruments is not believed the first time."""
 
 
+class Client(Protocol):
+    """Sends requests to one venue."""
+
+    venue: Venue
+
+    async def fetch(
+        self, request: Request, deadline: float, on_send: Callable[[], None] = ...
+    ) -> Reply:
+        """Send a request and return its reply, or raise a `VenueError`."""
+
+
 class Instruments:
     """What a venue lists, as far as we know, and what of it the user wants."""
 
     def __init__(
         self,
-        client: VenueClient,
+        client: Client,
         product_types: Sequence[str],
         include: Sequence[str] = ("*",),
         exclude: Sequence[str] = (),

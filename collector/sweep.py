@@ -14,8 +14,7 @@ from collector.errors import (
     PayloadError,
     VenueError,
 )
-from collector.http import VenueClient
-from collector.instruments import Instruments
+from collector.instruments import Client, Instruments
 from collector.models import Outcome, Parsed
 from collector.venues.fields import ShapeError
 from collector.venues.spec import Reply, Request
@@ -77,7 +76,7 @@ class Sweep:
 class Sweeper:
     """Asks one venue for everything, as fast as its limits and our patience allow."""
 
-    def __init__(self, client: VenueClient, instruments: Instruments) -> None:
+    def __init__(self, client: Client, instruments: Instruments) -> None:
         self.client = client
         self.instruments = instruments
         self._stopping = False

@@ -1,13 +1,14 @@
 """Fixtures that are used everywhere: a fresh database for each test."""
 
-import asyncio
 import os
+import socket
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import pytest_asyncio
 import stamina.instrumentation
 
 from collector.db import Connection, Database
@@ -45,24 +46,20 @@ def server_dsn() -> str:
     return os.environ[NEEDED]
 
 
-@pytest.fixture(scope="session")
-def template(server_dsn: str) -> Iterator[str]:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def template(server_dsn: str) -> AsyncIterator[str]:
     """A database with the whole schema, to clone from: four times quicker than to migrate."""
     name = f"template_{uuid.uuid4().hex}"
-
-    async def create() -> None:
-        await execute(server_dsn, f"CREATE DATABASE {name}")
-        database = Database(database_named(server_dsn, name))
-        await migrate(database)
-        async with database.session() as connection:
-            # They would keep the template in use.
-            await connection.execute("SELECT _timescaledb_functions.stop_background_workers()")
-        await database.close()
-        await execute(server_dsn, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-
-    asyncio.run(create())
+    await execute(server_dsn, f"CREATE DATABASE {name}")
+    database = Database(database_named(server_dsn, name))
+    await migrate(database)
+    async with database.session() as connection:
+        # They would keep the template in use.
+        await connection.execute("SELECT _timescaledb_functions.stop_background_workers()")
+    await database.close()
+    await execute(server_dsn, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     yield name
-    asyncio.run(execute(server_dsn, f"DROP DATABASE {name} WITH (FORCE)"))
+    await execute(server_dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -97,3 +94,12 @@ async def sql(dsn: str) -> AsyncIterator[Connection]:
     connection = await asyncpg.connect(dsn)
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port of 127.0.0.1 that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -32,6 +32,8 @@ T = TypeVar("T")
 _RESERVE_SHARE = 16
 """This fraction of the bound is kept for records that carry no rows."""
 
+_ROOM = 2**16
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -93,8 +95,8 @@ class Journal:
         return self._commits.used_bytes
 
     def has_room(self) -> bool:
-        """Tell whether rows would be accepted."""
-        return self.used_bytes < self.max_bytes - self.max_bytes // _RESERVE_SHARE
+        """Tell whether there is room for a reply of several hundred rows."""
+        return self.used_bytes + _ROOM < self.max_bytes - self.max_bytes // _RESERVE_SHARE
 
     async def append(self, record: Record) -> None:
         """Accept a record: when this returns, it is on disk.
