@@ -15,6 +15,7 @@ from rich.table import Table
 from collector import __version__, app, check, config, log, show
 from collector.db import Database
 from collector.db.migrate import migrate, pending, shipped
+from collector.demo import demo
 from collector.errors import CollectorError, ConfigError
 from collector.http import Patience
 from collector.models import Parsed, Reject
@@ -126,6 +127,17 @@ def poll(common: _Common, venue: str, *, as_json: bool) -> None:
     address: set limit_share for both of them.
     """
     _await(_poll(common.settings(), venue, as_json=as_json))
+
+
+@cli.command(name="demo")
+@click.option("--for", "seconds", type=float, help="End after so many seconds, not at Ctrl-C.")
+@click.pass_obj
+def demo_command(common: _Common, seconds: float | None) -> None:
+    """Run the daemon against simulated venues, and watch rows arrive.
+
+    `make demo` brings a database along; this command uses the one that is configured.
+    """
+    _await(demo(config.require_dsn(common.settings()), seconds))
 
 
 cli.add_command(simulate)

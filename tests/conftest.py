@@ -1,5 +1,6 @@
 """Fixtures that are used everywhere: a fresh database for each test."""
 
+import asyncio
 import os
 import socket
 import uuid
@@ -33,6 +34,12 @@ async def execute(dsn: str, *statements: str) -> None:
             await connection.execute(statement)
     finally:
         await connection.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_stray_event_loop() -> None:
+    """Keep looptime from making a loop for a test without one, which nobody would close."""
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,60 @@
+# Everything here sets up what it needs: the Python environment (.venv, from locked requirements)
+# and a private TimescaleDB. With COLLECTOR__DATABASE__DSN set, that database is used instead.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+WITH_DATABASE := $(PYTHON) scripts/timescaledb.py run
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements-dev.txt pyproject.toml scripts/environment.py scripts/debian.py
+	@$(PYTHON) scripts/environment.py
+
+.PHONY: setup
+setup: $(READY) ## Set up the Python environment
+
+.PHONY: demo
+demo: $(READY) ## Run the daemon against simulated venues and watch rows arrive
+	@$(PYTHON) scripts/timescaledb.py drop demo
+	@$(WITH_DATABASE) demo -- $(BIN)/collector demo $(if $(FOR),--for $(FOR))
+
+.PHONY: run
+run: $(READY) ## Run the daemon on config.yaml, against the real venues
+	@$(WITH_DATABASE) run -- $(BIN)/collector run
+
+.PHONY: check
+check: $(READY) ## Say what config.yaml asks of the venues
+	@$(BIN)/collector check
+
+.PHONY: test
+test: $(READY) ## Run everything that CI runs: format, lint, imports, types, tests
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy
+	@$(WITH_DATABASE) test --fast -- $(BIN)/pytest $(ARGS)
+
+.PHONY: format
+format: $(READY) ## Format the sources and mend what the linter can
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+.PHONY: lock
+lock: $(READY) ## Lock the requirements anew, to the newest that pyproject.toml permits
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --upgrade \
+	  --custom-compile-command "make lock" --output-file requirements.txt pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --upgrade \
+	  --constraint requirements.txt --group dev \
+	  --custom-compile-command "make lock" --output-file requirements-dev.txt pyproject.toml
+
+.PHONY: clean
+clean: ## Remove the environment and the private databases of this checkout
+	@for name in demo test run; do $(PYTHON) scripts/timescaledb.py drop $$name; done
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
