@@ -37,7 +37,7 @@ test: $(READY) ## Run everything that CI runs: format, lint, imports, types, tes
 	@$(BIN)/ruff check
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
-	@$(WITH_DATABASE) test --fast -- $(BIN)/pytest $(ARGS)
+	@$(WITH_DATABASE) test --fast -- $(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
 .PHONY: format
 format: $(READY) ## Format the sources and mend what the linter can

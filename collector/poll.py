@@ -17,7 +17,9 @@ from collector.venues.spec import Reply
 log = structlog.get_logger()
 
 _DEADLINE_INTERVALS = 3
-"""A poll that has not ended after so many intervals is cut short."""
+_DEADLINE_SECONDS = 60.0
+"""A poll that has not ended after so many intervals, or so many seconds if that is more, is cut
+short."""
 
 
 class Poller:
@@ -107,7 +109,8 @@ class Poller:
             log.warning("listing.not_kept", venue=self.name, error=str(error))
 
     def _deadline(self) -> float:
-        return asyncio.get_running_loop().time() + self._settings.interval * _DEADLINE_INTERVALS
+        patience = max(self._settings.interval * _DEADLINE_INTERVALS, _DEADLINE_SECONDS)
+        return asyncio.get_running_loop().time() + patience
 
     async def _ended(self, polled_at: datetime, started_at: datetime, sweep: Sweep) -> None:
         finished_at = datetime.now(UTC)

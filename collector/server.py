@@ -1,5 +1,6 @@
 """The daemon's HTTP server: is it alive, is it ready. It answers GET and reads no body."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -38,7 +39,7 @@ async def serve(settings: HttpSettings, health: Health) -> AsyncIterator[None]:
             await web.TCPSite(runner, settings.host, settings.port).start()
         except OSError as error:
             address = f"{settings.host}:{settings.port}"
-            reason = error.strerror or error
+            reason = os.strerror(error.errno) if error.errno else error
             raise CollectorError(
                 f"http.host, http.port: {address} is not usable: {reason}"
             ) from error

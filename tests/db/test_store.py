@@ -35,7 +35,7 @@ COUNTERS = "rows_fetched, rows_stored, rows_duplicate, rows_rejected, rows_unlis
 
 async def counters(sql: Connection) -> list[tuple[int, ...]]:
     """Return the counters of all polls, oldest first."""
-    found = await sql.fetch(f"SELECT {COUNTERS} FROM polls ORDER BY polled_at, venue")  # noqa: S608
+    found = await sql.fetch(f"SELECT {COUNTERS} FROM polls ORDER BY polled_at, venue")
     return [tuple(row) for row in found]
 
 
