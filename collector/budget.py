@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from collector.limits import Window
+from collector.limits.window import Window
 from collector.venues.spec import Request
 
 _ROUND_TRIP = 0.1

@@ -1,45 +1,14 @@
-"""What the limiter does when a venue asks for less, and for those who wait."""
+"""Slots and the queue for them: in order, in time, and none is lost."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 
 import pytest
 
 from collector.errors import BudgetClosed
-from collector.limits import Limiter, Slot
-from collector.venues.spec import RateLimit
+from collector.limits import Limiter
 from tests.limits.model import Trip, VenueModel, in_virtual_time
-
-LIMIT = RateLimit("scope", 3, 1, "test")
-OTHER = RateLimit("other scope", 3, 1, "test")
-NEVER = 1e9  # a deadline that does not matter
-
-
-def opened(main: Callable[[Limiter], Coroutine[None, None, None]], share: float = 1.0) -> None:
-    """Run a test against a limiter whose first window is over."""
-
-    async def prepared() -> None:
-        limiter = Limiter(asyncio.get_running_loop().time)
-        limiter.declare((LIMIT, OTHER), share)
-        await asyncio.sleep(2)
-        await main(limiter)
-
-    in_virtual_time(prepared)
-
-
-async def wait_for_slot(limiter: Limiter, limits: tuple[RateLimit, ...] = (LIMIT,)) -> float:
-    """Return how long it took to get a slot, which is then given back as answered at once."""
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    async with limiter.slot(limits, NEVER) as slot:
-        slot.answered("venue", loop.time(), None)
-    return round(loop.time() - started, 2)
-
-
-async def answer(slot: Slot, remaining: int | None = None) -> None:
-    """Let a reply come at this moment."""
-    slot.answered("venue", asyncio.get_running_loop().time(), remaining)
+from tests.limits.opened import LIMIT, NEVER, OTHER, answer, opened, wait_for_slot
 
 
 def test_the_slot_comes_back_one_window_after_the_reply() -> None:
@@ -123,99 +92,6 @@ def test_one_exhausted_budget_does_not_delay_another() -> None:
 
         assert await wait_for_slot(limiter, (OTHER,)) == 0
         await asyncio.wait(waiting)
-
-    opened(main)
-
-
-def test_retry_after_shuts_the_budget_for_that_long() -> None:
-    """A venue that asks for seven seconds gets them."""
-
-    async def main(limiter: Limiter) -> None:
-        loop = asyncio.get_running_loop()
-        async with limiter.slot((LIMIT,), NEVER) as slot:
-            await answer(slot)
-
-            assert slot.refused(loop.time(), retry_after=7, longest=300) == 7
-        assert await wait_for_slot(limiter) == 7
-
-    opened(main)
-
-
-def test_refusals_without_retry_after_double_the_wait() -> None:
-    """A window, two, four, up to the venue's longest penalty; a success starts over."""
-
-    async def main(limiter: Limiter) -> None:
-        loop = asyncio.get_running_loop()
-        waits = []
-        for _ in range(5):
-            async with limiter.slot((LIMIT,), NEVER) as slot:
-                await answer(slot)
-                waits.append(slot.refused(loop.time(), retry_after=None, longest=6))
-        async with limiter.slot((LIMIT,), NEVER) as slot:
-            await answer(slot)
-            slot.accepted()
-        async with limiter.slot((LIMIT,), NEVER) as slot:
-            await answer(slot)
-            waits.append(slot.refused(loop.time(), retry_after=None, longest=6))
-
-        assert waits == [1, 2, 4, 6, 6, 1]
-
-    opened(main)
-
-
-def test_refusals_of_requests_under_way_together_count_once() -> None:
-    """Three refusals in one breath are one message from the venue."""
-
-    async def main(limiter: Limiter) -> None:
-        loop = asyncio.get_running_loop()
-
-        async def refused() -> float:
-            async with limiter.slot((LIMIT,), NEVER) as slot:
-                await asyncio.sleep(0.1)
-                await answer(slot)
-                return slot.refused(loop.time(), retry_after=None, longest=300)
-
-        assert set(await asyncio.gather(refused(), refused(), refused())) == {1}
-
-    opened(main)
-
-
-def test_an_absurd_retry_after_is_cut_to_an_hour() -> None:
-    """A venue that names a week is asked again after an hour."""
-
-    async def main(limiter: Limiter) -> None:
-        async with limiter.slot((LIMIT,), NEVER) as slot:
-            await answer(slot)
-            now = asyncio.get_running_loop().time()
-
-            assert slot.refused(now, retry_after=604800, longest=300) == 3600
-
-    opened(main)
-
-
-def test_what_others_used_is_not_there_for_us() -> None:
-    """The venue says one is left although we used one of three: somebody else took one."""
-
-    async def main(limiter: Limiter) -> None:
-        async with limiter.slot((LIMIT,), NEVER) as slot:
-            await answer(slot, remaining=1)
-
-        waits = [await wait_for_slot(limiter) for _ in range(2)]
-
-        assert waits == [0, 1.0]
-
-    opened(main)
-
-
-def test_our_own_requests_are_not_taken_for_others() -> None:
-    """The venue's count falls as we ask; that alone tightens nothing."""
-
-    async def main(limiter: Limiter) -> None:
-        for left in (2, 1, 0):
-            async with limiter.slot((LIMIT,), NEVER) as slot:
-                await answer(slot, remaining=left)
-
-        assert [await wait_for_slot(limiter) for _ in range(3)] == [1.0, 0, 0]
 
     opened(main)
 

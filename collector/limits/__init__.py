@@ -1,0 +1,130 @@
+"""The limiter: no window at the venue ever holds more requests than the venue documents.
+
+What is known for certain is that the venue counted a request somewhere between our send and its
+reply. So a slot is taken before the send and given back one window *after the reply*. Whatever the
+network does, N + 1 requests can then never reach the venue within one window:
+
+    Let j be the one of them that was sent last. When it was sent, at most N slots were taken, its
+    own included, so the slot of some other one, i, had been given back by then: j was sent at least
+    one window after i's reply, therefore it arrived at least one window after i did.
+
+That costs a round trip per window. Most of it is won back by giving the slot back a `credit`
+earlier, and the argument still holds if the credit is at most f + r, where f is the shortest time
+that any request needs to reach the venue and r the shortest that any reply needs to come back:
+
+    i arrived r or more before its reply; j arrived f or more after its send. So j arrived at least
+    f + r + window - credit, hence one window, after i.
+
+f + r cannot be measured; the fastest round trip seen is close to it, from above. `RoundTrips` says
+how far below that the credit stays. `docs/limiter.md` has the whole of it, with figures.
+"""
+
+import math
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from collector.limits.gate import Gate
+from collector.limits.window import Window
+from collector.venues.spec import RateLimit
+
+_RETRY_AFTER_MAX = 3600.0  # seconds
+
+
+class Slot:
+    """The right to send one request, and the duty to say what came of it."""
+
+    def __init__(self, gates: list[Gate], now: float) -> None:
+        self._gates = gates
+        self._sent_at = now
+        self._held = True
+
+    def answered(self, host: str, now: float, remaining: int | None) -> None:
+        """Say that the reply's first bytes came; `remaining` is the venue's own count, if any."""
+        if remaining is not None:
+            self._gates[0].window.remaining(remaining, now)
+        for gate in self._gates:
+            gate.round_trips.observe(host, now - self._sent_at)
+            gate.window.give_back(now, gate.round_trips.credit())
+            gate.grant()
+        self._held = False
+
+    def accepted(self) -> None:
+        """Say that the venue served the request; refusals count from the start again."""
+        for gate in self._gates:
+            gate.refusals = 0
+
+    def refused(self, now: float, retry_after: float | None, longest: float) -> float:
+        """Say that the venue counts too many; return how many seconds it is left alone.
+
+        Without a word from the venue that is its shortest window, twice as long each further time,
+        and `longest` at the most. Replies to requests that were under way together count once.
+        """
+        first = self._gates[0]
+        if self._sent_at >= first.refused_at:
+            first.refusals += 1
+            first.refused_at = now
+        if retry_after is None:
+            shortest = min(gate.window.limit.seconds for gate in self._gates)
+            retry_after = min(longest, shortest * 2.0 ** min(first.refusals - 1, 30))
+        wait = min(retry_after, _RETRY_AFTER_MAX)
+        for gate in self._gates:
+            gate.close(now + wait)
+        return wait
+
+    def abandon(self, now: float) -> None:
+        """Say that no reply came; the venue may have counted the request up to now."""
+        if self._held:
+            self._held = False
+            for gate in self._gates:
+                gate.window.give_back(now)
+                gate.grant()
+
+
+class Limiter:
+    """One gate for each budget, shared by all that name it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._gates: dict[RateLimit, Gate] = {}
+
+    def declare(self, limits: Iterable[RateLimit], share: float) -> None:
+        """Set up the budgets of a venue; where venues share one, the smallest share counts."""
+        for limit in limits:
+            window = Window(limit, share, self._clock())
+            known = self._gates.get(limit)
+            if known is None or window.count < known.window.count:
+                self._gates[limit] = Gate(window, self._clock)
+
+    @asynccontextmanager
+    async def slot(self, limits: Iterable[RateLimit], deadline: float) -> AsyncIterator[Slot]:
+        """Wait until every limit has room, then lend a slot.
+
+        Raises:
+            BudgetClosed: there is no room before the deadline.
+        """
+        gates: list[Gate] = []
+        try:
+            for limit in limits:
+                gate = self._gates[limit]
+                await gate.enter(deadline)
+                gates.append(gate)
+        except BaseException:
+            for gate in gates:
+                gate.window.untake()
+                gate.grant()
+            raise
+        slot = Slot(gates, self._clock())
+        try:
+            yield slot
+        finally:
+            slot.abandon(self._clock())
+
+    def stop(self) -> None:
+        """Let nothing through any more; whoever waits is told."""
+        for gate in self._gates.values():
+            gate.close(math.inf)
+
+    def used(self) -> dict[RateLimit, int]:
+        """Return how many slots of each budget are taken now."""
+        now = self._clock()
+        return {limit: gate.window.used(now) for limit, gate in self._gates.items()}

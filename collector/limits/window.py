@@ -1,0 +1,112 @@
+"""The arithmetic of the limiter: it is told the time and never asks for it."""
+
+import heapq
+import math
+from collections import deque
+from statistics import median
+
+from collector.venues.spec import RateLimit
+
+_CLOCK_RATE = 1.001
+_CLOCK_STEP = 0.002  # seconds
+"""Our second and the venue's may differ by a part in a thousand, and it may count whole ms."""
+
+_REMEMBERED_START = 10.0  # seconds
+"""A window up to this long starts as if a process before this one had just used it up."""
+
+
+class RoundTrips:
+    """The round trips of one budget, and how much earlier they let a slot be given back."""
+
+    _ENOUGH = 20
+    _SHARE = 0.75
+
+    def __init__(self) -> None:
+        self._fastest = math.inf
+        self._recent: deque[float] = deque(maxlen=64)
+        self._hosts: set[str] = set()
+
+    def observe(self, host: str, seconds: float) -> None:
+        """Take note of one reply that came `seconds` after its request was sent."""
+        self._hosts.add(host)
+        self._fastest = min(self._fastest, seconds)
+        self._recent.append(seconds)
+
+    def credit(self) -> float:
+        """Return how many seconds before its window is over a slot may be given back.
+
+        The fastest round trip seen overstates f + r: by what the network may gain one day (a
+        quarter of it is kept back for that), and by the luck that there and back were not at their
+        best together (half of the distance from the fastest to the median is kept back for that).
+
+        Zero until there are enough replies, and where several hosts share the budget: a request to
+        one and a reply from another have no round trip in common.
+        """
+        if len(self._recent) < self._ENOUGH or len(self._hosts) > 1:
+            return 0.0
+        spread = median(self._recent) - self._fastest
+        return max(0.0, min(self._SHARE * self._fastest, self._fastest - spread / 2))
+
+
+class Window:
+    """The state of one `RateLimit`; it is told the time and never asks for it."""
+
+    def __init__(self, limit: RateLimit, share: float, now: float) -> None:
+        self.limit = limit
+        self.count = math.floor(limit.count * share)
+        if self.count < 1:
+            raise ValueError(f"a share of {share} leaves no request of {limit.count}")
+        self.seconds = limit.seconds * _CLOCK_RATE + _CLOCK_STEP
+        self.in_flight = 0
+        self.closed_until = -math.inf
+        self._returns: list[float] = []
+        self._others = 0
+        self._others_until = -math.inf
+        if limit.seconds <= _REMEMBERED_START:
+            self.close(now + self.seconds)
+
+    def used(self, now: float) -> int:
+        """Return how many requests of ours the venue may count at this moment."""
+        while self._returns and self._returns[0] <= now:
+            heapq.heappop(self._returns)
+        return self.in_flight + len(self._returns)
+
+    def room(self, now: float) -> int:
+        """Return how many requests may be sent at this moment."""
+        if now < self.closed_until:
+            return 0
+        others = self._others if now < self._others_until else 0
+        return min(self.count, self.limit.count - others) - self.used(now)
+
+    def take(self) -> None:
+        """Take a slot; the request may be sent from now on."""
+        self.in_flight += 1
+
+    def untake(self) -> None:
+        """Give back a slot whose request was never sent."""
+        self.in_flight -= 1
+
+    def give_back(self, now: float, credit: float = 0.0) -> None:
+        """Give back a slot: the venue has counted its request by now, if it ever does."""
+        self.in_flight -= 1
+        heapq.heappush(self._returns, now + self.seconds - credit)
+
+    def close(self, until: float) -> None:
+        """Let nothing through before `until`."""
+        self.closed_until = max(self.closed_until, until)
+
+    def remaining(self, left: int, now: float) -> None:
+        """Believe the venue that only `left` more fit: what we did not use, others did."""
+        others = self.limit.count - left - self.used(now)
+        if others > 0:
+            self._others = others
+            self._others_until = now + self.seconds
+
+    def next_room(self, now: float) -> float | None:
+        """Return when to look again; None if only a reply can make room."""
+        if now < self.closed_until:
+            return self.closed_until
+        moments = self._returns[:1]
+        if now < self._others_until:
+            moments.append(self._others_until)
+        return min(moments, default=None)
