@@ -38,7 +38,7 @@ def fetch(packages: Sequence[str], suite: str, into: Path) -> list[Path]:
         (into / folder).mkdir(parents=True, exist_ok=True)
     (into / "status").touch()
     sources = into / "sources.list"
-    sources.write_text(f"deb [signed-by={_KEYS}] {_mirror()} {suite} main\n")
+    sources.write_text(f"deb [signed-by={_KEYS}] {mirror()} {suite} main\n")
     options = {
         "Dir::Etc::SourceList": sources,
         "Dir::Etc::SourceParts": "/dev/null",
@@ -69,7 +69,7 @@ def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """Return the mirror that this machine uses for its own packages."""
     files = [path for source in _SOURCES for path in ([source, *source.glob("*")])]
     for path in files:
