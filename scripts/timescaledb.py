@@ -85,7 +85,7 @@ class Cluster:
         self.data = self.folder / "data"
         self._name = name
         self._durable = durable
-        self._programs = install()
+        self.programs = install()
 
     @contextmanager
     def running(self) -> Iterator[str]:
@@ -216,7 +216,7 @@ class Cluster:
         pid_file.unlink(missing_ok=True)
 
     def _program(self, name: str) -> Path:
-        return self._programs / name
+        return self.programs / name
 
 
 def _as_server(*more: str) -> list[str]:
@@ -238,8 +238,11 @@ def run(name: str, command: Sequence[str], *, durable: bool) -> int:
     """Run a command with a database; return its exit status."""
     if os.environ.get(DSN):
         return _status(subprocess.Popen(command))
-    with Cluster(name, durable=durable).running() as dsn:
-        return _status(subprocess.Popen(command, env={**os.environ, DSN: dsn}))
+    cluster = Cluster(name, durable=durable)
+    with cluster.running() as dsn:
+        # Last in the path: psql, for those who have none of their own.
+        path = f"{os.environ.get('PATH', os.defpath)}:{cluster.programs}"
+        return _status(subprocess.Popen(command, env={**os.environ, DSN: dsn, "PATH": path}))
 
 
 def _status(child: subprocess.Popen[bytes]) -> int:
