@@ -27,6 +27,7 @@ from collector.venues.spec import Reply
 T = TypeVar("T")
 
 _POLL_SECONDS = 300.0
+_TRACEBACK = "COLLECTOR_TRACEBACK"
 
 
 @dataclass(frozen=True)
@@ -147,22 +148,32 @@ def main() -> int:
     """Run the command line and return the exit status."""
     try:
         cli.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has had enough; Python must not try to flush the rest.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except ConfigError as error:
-        click.echo(f"collector: {error}", err=True)
-        return 2
-    except CollectorError as error:
-        click.echo(f"collector: {error}", err=True)
-        return 1
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last to hear of it
+        return _explain(error)
     return 0
+
+
+def _explain(error: BaseException) -> int:
+    """Say in a sentence why a command did not end well; return the exit status for it."""
+    status = 1
+    match error:
+        case click.ClickException():
+            error.show()
+            status = error.exit_code
+        case click.Abort() | KeyboardInterrupt():
+            status = 130
+        case BrokenPipeError():
+            # Whoever read our output has had enough; Python must not try to flush the rest.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        case CollectorError():
+            click.echo(f"collector: {error}", err=True)
+            status = 2 if isinstance(error, ConfigError) else 1
+        case _ if os.environ.get(_TRACEBACK):
+            raise error
+        case _:
+            click.echo(f"collector: internal error: {type(error).__name__}: {error}", err=True)
+            click.echo(f"Set {_TRACEBACK}=1 to see where it came from.", err=True)
+    return status
 
 
 def _await(work: Coroutine[None, None, T]) -> T:

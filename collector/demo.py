@@ -85,7 +85,12 @@ async def demo(dsn: str, seconds: float | None) -> None:
 async def _simulated_venues() -> AsyncIterator[str]:
     """Run the simulator in a process of its own; give its address."""
     command = [sys.executable, "-m", "collector.simulator", "--port", "0"]
-    simulator = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE)
+    simulator = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=DEVNULL,
+        stdout=PIPE,
+        start_new_session=True,  # Ctrl-C is for us; we end the others in order
+    )
     try:
         if simulator.stdout is None:
             raise CollectorError("the simulator has no output")
@@ -109,6 +114,7 @@ async def _daemon(dsn: str, url: str, folder: Path) -> AsyncIterator[Process]:
             *(sys.executable, "-m", "collector", "--config", str(config), "run"),
             stdin=DEVNULL,
             stderr=log,
+            start_new_session=True,
             env={**os.environ, "COLLECTOR__DATABASE__DSN": dsn},
         )
     try:
@@ -121,7 +127,7 @@ async def _daemon(dsn: str, url: str, folder: Path) -> AsyncIterator[Process]:
 
 
 async def _end(process: Process) -> int:
-    """End a process that may have had Ctrl-C already, or may be gone."""
+    """End a process that may be gone already; return its status."""
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:

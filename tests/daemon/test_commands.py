@@ -162,3 +162,20 @@ async def test_the_password_is_in_no_log_and_no_message(program: Program) -> Non
     assert status == 1
     for text in (migrated, daemon.log.read_text(encoding="utf-8"), output, refused):
         assert password not in text
+
+
+async def test_a_fault_of_ours_is_a_sentence_and_on_demand_a_traceback(program: Program) -> None:
+    """A module that breaks at the first use stands for any bug."""
+    broken = program.folder / "sitecustomize.py"
+    broken.write_text("import collector.check\ncollector.check.plans = None\n")
+    program.environment["PYTHONPATH"] = str(program.folder)
+    status, _, errors = await program.run("check")
+    program.environment["COLLECTOR_TRACEBACK"] = "1"
+    _, _, trace = await program.run("check")
+
+    assert status == 1
+    assert errors == (
+        "collector: internal error: TypeError: 'NoneType' object is not callable\n"
+        "Set COLLECTOR_TRACEBACK=1 to see where it came from.\n"
+    )
+    assert trace.startswith("Traceback")
