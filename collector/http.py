@@ -107,6 +107,7 @@ class VenueClient:
         self._session = session
         self._base_urls = [url.rstrip("/") for url in base_urls]
         self._host = 0
+        self._switch_said = False
         self._limiter = limiter
         self._patience = patience
 
@@ -164,6 +165,7 @@ class VenueClient:
                 slot.answered(base_url, asyncio.get_running_loop().time(), left)
                 reply = await self._read(request, response)
                 slot.accepted()
+                self._switch_said = False
                 return reply
         except aiohttp.ClientPayloadError as error:
             raise self._error(BodyTruncated, request, _told(error)) from error
@@ -252,8 +254,11 @@ class VenueClient:
 
     def _turn_from(self, base_url: str, error: VenueError) -> None:
         """Ask the next host from now on, unless another request has already turned."""
-        if len(self._base_urls) > 1 and self._base_urls[self._host] == base_url:
-            self._host = (self._host + 1) % len(self._base_urls)
+        if len(self._base_urls) == 1 or self._base_urls[self._host] != base_url:
+            return
+        self._host = (self._host + 1) % len(self._base_urls)
+        if not self._switch_said:  # while none of them answers, once is enough
+            self._switch_said = True
             log.warning(
                 "venue.host_switched",
                 venue=self.venue.name,

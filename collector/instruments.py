@@ -52,6 +52,7 @@ class Instruments:
         self._gone: set[str] = set()
         self._dead: dict[str, Snapshot] = {}
         self._doubted = False
+        self._failure_said = False
         self._refreshing = asyncio.Lock()
         self._keep: Callable[[ListingRecord], Awaitable[None]] | None = None
 
@@ -113,12 +114,16 @@ class Instruments:
         Returns:
             What to store, and how many rows were left out because the venue does not list them.
         """
-        unknown = [row for row in parsed.snapshots if not (self._lists(row) or self._is_dead(row))]
-        if unknown and await self.try_refresh(deadline, on_send) is None:
-            self._dead |= {row.symbol: row for row in unknown if not self._lists(row)}
-        listed = [row for row in parsed.snapshots if self._lists(row) or not self._is_dead(row)]
-        wanted = [row for row in listed if self._wanted(row.symbol)]
-        return Parsed(wanted, parsed.rejects), len(parsed.snapshots) - len(listed)
+        wanted = [row for row in parsed.snapshots if self._wanted(row.symbol)]
+        unsure = {row.symbol for row in wanted if not (self._lists(row) or self._is_dead(row))}
+        if unsure and await self.try_refresh(deadline, on_send) is None:
+            unsure = set()
+        kept = [row for row in wanted if self._lists(row) or row.symbol in unsure]
+        # What this reply does not carry is forgotten: a venue cannot make us remember without end.
+        self._dead = {
+            row.symbol: row for row in wanted if not self._lists(row) and row.symbol not in unsure
+        }
+        return Parsed(kept, parsed.rejects), len(wanted) - len(kept)
 
     async def try_refresh(
         self, deadline: float, on_send: Callable[[], None] = lambda: None
@@ -127,8 +132,11 @@ class Instruments:
         try:
             await self.refresh(deadline, on_send)
         except VenueError as error:
-            log.warning("listing.failed", venue=error.venue, known=len(self), error=str(error))
+            if not self._failure_said:
+                self._failure_said = True
+                log.warning("listing.failed", venue=error.venue, known=len(self), error=str(error))
             return error
+        self._failure_said = False
         return None
 
     async def _ask(self, request: Request, deadline: float, on_send: Callable[[], None]) -> Listing:
@@ -154,7 +162,6 @@ class Instruments:
         self._doubted = False
         self._known = fresh
         self._gone.clear()
-        self._dead = {symbol: row for symbol, row in self._dead.items() if symbol not in fresh}
         self.stale = False
         if self._keep is not None:
             rejects = [reject for listing in listings for reject in listing.rejects]

@@ -27,7 +27,9 @@ def configure(level: Level = "info", form: Format = "auto") -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
     ]
-    render: list[Processor] = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    render: list[Processor] = [
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False)
+    ]
     if not console:
         render = [
             structlog.processors.dict_tracebacks,

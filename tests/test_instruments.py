@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
 from collector.errors import NoAnswer, ServerFault
 from collector.instruments import Instruments
@@ -57,6 +58,21 @@ async def test_a_list_that_cannot_be_had_leaves_what_is_known() -> None:
 
     assert await found.try_refresh(NEVER) is DOWN
     assert symbols(found) == ["BTC-USDT"]
+
+
+async def test_a_list_that_cannot_be_had_is_said_once() -> None:
+    """And again after it could be had in between."""
+    htx = FakeHtx(DOWN, {})
+    found, _ = instruments(htx)
+    with capture_logs() as logged:
+        for listed in (DOWN, DOWN, ["BTC-USDT"], DOWN, DOWN):
+            htx.listed = listed
+            await found.try_refresh(NEVER)
+
+    assert [(each["event"], each["known"]) for each in logged] == [
+        ("listing.failed", 0),
+        ("listing.failed", 1),
+    ]
 
 
 async def test_what_an_earlier_process_was_told_is_a_start() -> None:

@@ -150,6 +150,21 @@ async def test_a_dead_host_is_left_for_the_other_and_said_once() -> None:
     ]
 
 
+async def test_two_dead_hosts_are_said_once() -> None:
+    """Until one of them answers again, turning from one to the other is no news."""
+    good = reply('{"status": "ok"}')
+    async with scripted(drop, drop, drop, good) as one, scripted(drop, drop, good, drop) as two:
+        with capture_logs() as logged:
+            async with asking(one.url, two.url, venue="htx", patience=PERSISTENT) as (client, _):
+                await failure(client)
+                await client.fetch(REQUEST, NEVER)
+                before = len(logged)
+                await client.fetch(REQUEST, NEVER)
+
+    assert before == 1
+    assert [each["event"] for each in logged] == ["venue.host_switched"] * 2
+
+
 async def test_both_hosts_share_the_budget() -> None:
     """HTX counts by address, whichever host is asked."""
     async with (
