@@ -36,12 +36,13 @@ class Slot:
     def __init__(self, gates: list[Gate], now: float) -> None:
         self._gates = gates
         self._sent_at = now
+        self._over_at_send = gates[0].window.over(now)
         self._held = True
 
     def answered(self, host: str, now: float, remaining: int | None) -> None:
         """Say that the reply's first bytes came; `remaining` is the venue's own count, if any."""
         if remaining is not None:
-            self._gates[0].window.remaining(remaining, now)
+            self._gates[0].window.remaining(remaining, self._over_at_send, now)
         for gate in self._gates:
             gate.round_trips.observe(host, now - self._sent_at)
             gate.window.give_back(now, gate.round_trips.credit())

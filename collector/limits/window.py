@@ -60,6 +60,9 @@ class Window:
         self.in_flight = 0
         self.closed_until = -math.inf
         self._returns: list[float] = []
+        self._taken = 0
+        self._over = 0
+        self._ends: deque[float] = deque()
         self._others = 0
         self._others_until = -math.inf
         if limit.seconds <= _REMEMBERED_START:
@@ -69,7 +72,15 @@ class Window:
         """Return how many requests of ours the venue may count at this moment."""
         while self._returns and self._returns[0] <= now:
             heapq.heappop(self._returns)
+        while self._ends and self._ends[0] <= now:
+            self._ends.popleft()
+            self._over += 1
         return self.in_flight + len(self._returns)
+
+    def over(self, now: float) -> int:
+        """Return how many requests of ours, so far, the venue cannot count any more."""
+        self.used(now)
+        return self._over
 
     def room(self, now: float) -> int:
         """Return how many requests may be sent at this moment."""
@@ -81,23 +92,30 @@ class Window:
     def take(self) -> None:
         """Take a slot; the request may be sent from now on."""
         self.in_flight += 1
+        self._taken += 1
 
     def untake(self) -> None:
         """Give back a slot whose request was never sent."""
         self.in_flight -= 1
+        self._taken -= 1
 
     def give_back(self, now: float, credit: float = 0.0) -> None:
         """Give back a slot: the venue has counted its request by now, if it ever does."""
         self.in_flight -= 1
         heapq.heappush(self._returns, now + self.seconds - credit)
+        self._ends.append(now + self.seconds)
 
     def close(self, until: float) -> None:
         """Let nothing through before `until`."""
         self.closed_until = max(self.closed_until, until)
 
-    def remaining(self, left: int, now: float) -> None:
-        """Believe the venue that only `left` more fit: what we did not use, others did."""
-        others = self.limit.count - left - self.used(now)
+    def remaining(self, left: int, over_at_send: int, now: float) -> None:
+        """Believe the venue that only `left` more fit: what cannot be ours, others used.
+
+        The venue counted at some moment between the request's send and now. Of ours it can have
+        counted then all that was sent by now, except what was `over` when this request was sent.
+        """
+        others = self.limit.count - left - (self._taken - over_at_send)
         if others > 0:
             self._others = others
             self._others_until = now + self.seconds

@@ -97,3 +97,39 @@ def test_our_own_requests_are_not_taken_for_others() -> None:
         assert [await wait_for_slot(limiter) for _ in range(3)] == [1.0, 0, 0]
 
     opened(main)
+
+
+def test_a_late_count_is_not_held_against_requests_that_are_over_by_now() -> None:
+    """The venue's count in a slow reply is old: it is compared with what was ours back then."""
+
+    async def main(limiter: Limiter) -> None:
+        async with limiter.slot((LIMIT,), NEVER) as slow:
+            for _ in range(2):
+                assert await wait_for_slot(limiter) == 0
+            await asyncio.sleep(2)
+            await answer(slow, remaining=0)
+
+        assert [await wait_for_slot(limiter) for _ in range(3)] == [0, 0, 1.0]
+
+    opened(main)
+
+
+def test_a_slot_given_back_early_is_still_ours_to_the_venue() -> None:
+    """What the credit gives back before its window is over is not taken for somebody else's."""
+
+    async def main(limiter: Limiter) -> None:
+        async def asked() -> None:
+            async with limiter.slot((LIMIT,), NEVER) as slot:
+                await asyncio.sleep(0.2)
+                await answer(slot)
+
+        for _ in range(30):  # until 0.15 s of credit are earned
+            await asyncio.gather(asked(), asked(), asked())
+        await asyncio.sleep(3)
+        await asyncio.gather(asked(), asked(), asked())
+        async with limiter.slot((LIMIT,), NEVER) as slot:
+            await answer(slot, remaining=0)
+
+        assert [await wait_for_slot(limiter) for _ in range(2)] == [0, 0]
+
+    opened(main)
