@@ -157,11 +157,11 @@ async def _watch(  # noqa: PLR0913, PLR0917 - what is watched, and for how long
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), left)
-            tables = _tables(await _rows(database), await _budgets(session))
+            rows, budgets = await _rows(database), await _budgets(session)
             if console.is_terminal:
-                live.update(tables, refresh=True)
+                live.update(_tables(rows, budgets), refresh=True)
             else:
-                console.print(tables)
+                console.print(_line(rows, budgets))
 
 
 def _explain(console: Console, dsn: str, url: str, folder: Path) -> None:
@@ -213,6 +213,13 @@ def _tables(rows: Sequence[tuple[object, ...]], budgets: Sequence[Budget]) -> Gr
         numbers = (budget.requests, budget.refused, budget.most)
         asked.add_row(budget.scope, *map(str, numbers), permitted)
     return Group(stored, asked)
+
+
+def _line(rows: Sequence[tuple[object, ...]], budgets: Sequence[Budget]) -> str:
+    """Return the tables in a line, for output that cannot be drawn over."""
+    stored = ", ".join(f"{row[0]} {row[1]}" for row in rows) or "none yet"
+    refused = sum(budget.refused for budget in budgets)
+    return f"rows: {stored}; requests refused: {refused}"
 
 
 def _judge(console: Console, budgets: Sequence[Budget]) -> None:

@@ -27,12 +27,19 @@ def configure(level: Level = "info", form: Format = "auto") -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
     ]
+    # Traces without local variables: those may hold a password.
     render: list[Processor] = [
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), sort_keys=False)
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            sort_keys=False,
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     ]
     if not console:
         render = [
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
     structlog.configure(

@@ -76,3 +76,23 @@ def test_a_trace_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None
 
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["exception"][0]["exc_type"] == "ZeroDivisionError"
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_trace_shows_no_local_variables(
+    capsys: pytest.CaptureFixture[str], form: log.Format
+) -> None:
+    """One of them may be a password."""
+    log.configure(form=form)
+
+    def connect(secret: str) -> None:
+        raise OSError("away")
+
+    try:
+        connect("hunter" + "2")
+    except OSError:
+        structlog.get_logger().exception("poll.crashed")
+
+    told = capsys.readouterr().err
+    assert "connect" in told
+    assert "hunter2" not in told
