@@ -21,7 +21,8 @@ async def test_the_demo_shows_rows_of_all_venues_and_cleans_up(
     status, output, errors = await program.run("demo", "--for", "8")
 
     assert (status, errors) == (0, "")
-    for word in ("bitget", "htx", "synthetix", "rows: ", "no venue saw more requests than it permits"):
+    assert "rows: bitget" in output
+    for word in ("htx", "synthetix", "no venue saw more requests than it permits"):
         assert word in output
     assert program.environment["COLLECTOR__DATABASE__DSN"] in output
     assert await sql.fetchval("SELECT count(DISTINCT venue) FROM open_interest") == 3

@@ -53,5 +53,9 @@ def test_a_reply_becomes_exactly_what_is_expected(folder: Path) -> None:
     if error.exists():
         assert error.read_text(encoding="utf-8").rstrip("\n") == found
     else:
-        expected = msgspec.json.decode((folder / "expected.json").read_bytes(), type=type(found))
-        assert expected == found
+        written = folder / "expected.json"
+        if not written.exists():
+            name = error.name if isinstance(found, str) else written.name
+            shown = found if isinstance(found, str) else msgspec.json.encode(found).decode()
+            pytest.fail(f"{folder}/{name} is missing; read this before you save it:\n{shown}")
+        assert msgspec.json.decode(written.read_bytes(), type=type(found)) == found
