@@ -25,7 +25,7 @@ demo: $(READY) ## Run the daemon against simulated venues and watch rows arrive
 
 .PHONY: run
 run: $(READY) ## Run the daemon on config.yaml, against the real venues
-	@$(WITH_DATABASE) run -- $(BIN)/collector run
+	@$(WITH_DATABASE) run --tell -- $(BIN)/collector run
 
 .PHONY: check
 check: $(READY) ## Say what config.yaml asks of the venues

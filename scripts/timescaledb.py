@@ -234,12 +234,14 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def run(name: str, command: Sequence[str], *, durable: bool) -> int:
-    """Run a command with a database; return its exit status."""
+def run(name: str, command: Sequence[str], *, durable: bool, tell: bool) -> int:
+    """Run a command with a database, and tell where that is; return the command's exit status."""
     if os.environ.get(DSN):
         return _status(subprocess.Popen(command))
     cluster = Cluster(name, durable=durable)
     with cluster.running() as dsn:
+        if tell:
+            say(f"To query while this runs: psql {dsn}")
         # Last in the path: psql, for those who have none of their own.
         path = f"{os.environ.get('PATH', os.defpath)}:{cluster.programs}"
         return _status(subprocess.Popen(command, env={**os.environ, DSN: dsn, "PATH": path}))
@@ -262,6 +264,7 @@ def main() -> int:
     running = actions.add_parser("run", help="run a command with a database")
     running.add_argument("name")
     running.add_argument("--fast", action="store_true", help="no syncs: for tests")
+    running.add_argument("--tell", action="store_true", help="print the address first")
     running.add_argument("command", nargs="+")
     actions.add_parser("drop", help="forget the data").add_argument("name")
     options = parser.parse_args()
@@ -269,7 +272,7 @@ def main() -> int:
         if options.action == "drop":
             Cluster(options.name, durable=True).drop()
             return 0
-        return run(options.name, options.command, durable=not options.fast)
+        return run(options.name, options.command, durable=not options.fast, tell=options.tell)
     except SetupError as error:
         say(str(error))
         return 1
