@@ -241,7 +241,8 @@ def run(name: str, command: Sequence[str], *, durable: bool, tell: bool) -> int:
     cluster = Cluster(name, durable=durable)
     with cluster.running() as dsn:
         if tell:
-            say(f"To query while this runs: psql {dsn}")
+            psql = shutil.which("psql") or cluster.programs / "psql"
+            say(f"To query while this runs: {psql} {dsn}")
         # Last in the path: psql, for those who have none of their own.
         path = f"{os.environ.get('PATH', os.defpath)}:{cluster.programs}"
         return _status(subprocess.Popen(command, env={**os.environ, DSN: dsn, "PATH": path}))
