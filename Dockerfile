@@ -21,7 +21,7 @@ RUN printf '#!/bin/sh\nexec /opt/collector/bin/python -m collector "$@"\n' \
     && chmod 755 /opt/collector/bin/collector
 ENV PATH=/opt/collector/bin:$PATH \
     PYTHONPATH=/opt/collector/app \
-    COLLECTOR__JOURNAL__PATH=/var/lib/collector/journal.sqlite3
+    COLLECTOR__JOURNAL__PATH=/var/lib/collector/journal
 USER collector
 WORKDIR /etc/collector
 VOLUME /var/lib/collector

@@ -82,7 +82,7 @@ async def run(settings: Settings) -> None:
             its = enabled[name]
             watched = health.add(name, its.interval)
             await _put_on(schedule, Poller(sweeper, journal, watched, its), its, position)
-        sink = Sink(journal, database, health.database, Pace())
+        sink = Sink(journal, database, health, Pace())
         draining = asyncio.create_task(sink.run())
         log.info("collector.started", venues=list(enabled), database=database.address)
         schedule.start()

@@ -34,7 +34,7 @@ _PLAIN_REFRESH_SECONDS = 5.0
 
 # Short intervals where one request brings everything; a sweep of Bitget takes 45 s at its limit.
 _CONFIG = """
-journal: {{path: {folder}/journal.sqlite3}}
+journal: {{path: {folder}/journal}}
 http: {{port: 0}}
 log: {{format: json}}
 venues:

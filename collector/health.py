@@ -68,9 +68,11 @@ class Health:
     clock: Callable[[], float]
     venues: dict[str, VenueHealth] = field(default_factory=dict)
     database: UpDown = field(init=False)
+    journal: UpDown = field(init=False)
 
     def __post_init__(self) -> None:
         self.database = UpDown("database.down", "database.recovered", {}, self.clock)
+        self.journal = UpDown("journal.down", "journal.recovered", {}, self.clock)
 
     def add(self, venue: str, interval: float) -> VenueHealth:
         """Watch one more venue."""
@@ -83,4 +85,7 @@ class Health:
         if self.database.down_since is not None:
             seconds = round(self.clock() - self.database.down_since)
             found.append(f"database: away for {seconds} s; rows wait in the journal")
+        if self.journal.down_since is not None:
+            seconds = round(self.clock() - self.journal.down_since)
+            found.append(f"journal: cannot be read for {seconds} s")
         return found

@@ -1,6 +1,5 @@
 """What the journal holds: the outcome of replies, polls and listings, each as one record."""
 
-import zlib
 from datetime import datetime
 from typing import ClassVar
 
@@ -62,23 +61,20 @@ _decoder = msgspec.msgpack.Decoder(Record)
 
 
 class DamagedRecordError(Exception):
-    """The bytes are not those that were written."""
+    """The bytes are no record that this version knows."""
 
 
-def encode(record: Record) -> tuple[bytes, int]:
-    """Return a record as bytes, and their checksum."""
-    body = _encoder.encode(record)
-    return body, zlib.crc32(body)
+def encode(record: Record) -> bytes:
+    """Return a record as bytes."""
+    return _encoder.encode(record)
 
 
-def decode(body: bytes, checksum: int) -> Record:
+def decode(body: bytes) -> Record:
     """Return the record that was encoded.
 
     Raises:
-        DamagedRecordError: the bytes or the checksum have changed.
+        DamagedRecordError: these bytes are none.
     """
-    if zlib.crc32(body) != checksum:
-        raise DamagedRecordError("the checksum does not match")
     try:
         record: Record = _decoder.decode(body)
     except msgspec.DecodeError as error:

@@ -83,7 +83,7 @@ class DatabaseSettings(Section):
 class JournalSettings(Section):
     """The durable queue on local disk."""
 
-    path: Path = Path("var/journal.sqlite3")
+    path: Path = Path("var/journal")
     max_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(2**30)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import stamina
@@ -10,8 +11,8 @@ import structlog
 from collector.db import Database
 from collector.db.migrate import migrate, pending, shipped
 from collector.db.store import store
-from collector.errors import DatabaseError
-from collector.health import UpDown
+from collector.errors import DatabaseError, JournalError
+from collector.health import Health
 from collector.journal import Entry, Journal
 
 log = structlog.get_logger()
@@ -40,7 +41,7 @@ class Totals:
 class Sink:
     """The only one that talks to the hypertable."""
 
-    def __init__(self, journal: Journal, database: Database, health: UpDown, pace: Pace) -> None:
+    def __init__(self, journal: Journal, database: Database, health: Health, pace: Pace) -> None:
         self.totals = Totals()
         self._journal = journal
         self._database = database
@@ -54,9 +55,10 @@ class Sink:
         while True:
             await self._journal.filled()
             await self._linger()
-            entries = await self._journal.oldest(self._pace.batch_rows)
-            await self._store(entries)
-            await self._journal.forget(entries[-1].seq)
+            # A disk that cannot be read just now does not end the daemon: polls go on.
+            async for attempt in self._patiently(JournalError):
+                with attempt:
+                    await self._move()
 
     async def drain(self) -> None:
         """Wait until the journal is empty, without lingering."""
@@ -69,18 +71,34 @@ class Sink:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hurry.wait(), self._pace.linger)
 
+    async def _move(self) -> None:
+        """Move one batch; one that was written before it could be forgotten is recognised."""
+        try:
+            entries = await self._journal.oldest(self._pace.batch_rows)
+            if entries:  # there are none if what there was turned out to be damaged
+                await self._store(entries)
+                await self._journal.forget(entries[-1].seq)
+        except JournalError as error:
+            self._health.journal.failed(str(error))
+            raise
+        self._health.journal.worked()
+
     async def _store(self, entries: list[Entry]) -> None:
         """Write entries; a database that is away or unwilling is tried again without end."""
-        async for attempt in stamina.retry_context(
-            on=DatabaseError,
+        async for attempt in self._patiently(DatabaseError):
+            with attempt:
+                await self._attempt(entries)
+
+    def _patiently(self, error: type[Exception]) -> AsyncIterator[stamina.Attempt]:
+        """Try again without end, slower each time up to a bound."""
+        return stamina.retry_context(
+            on=error,
             attempts=None,
             timeout=None,
             wait_initial=self._pace.backoff,
             wait_max=self._pace.backoff_max,
             wait_jitter=self._pace.backoff,
-        ):
-            with attempt:
-                await self._attempt(entries)
+        ).__aiter__()
 
     async def _attempt(self, entries: list[Entry]) -> None:
         try:
@@ -91,9 +109,9 @@ class Sink:
         except DatabaseError as error:
             # It may come back as another server, or restored from last week.
             self._schema_is_right = False
-            self._health.failed(str(error))
+            self._health.database.failed(str(error))
             raise
-        self._health.worked()
+        self._health.database.worked()
         self.totals.stored += tally.stored
         self.totals.duplicate += tally.duplicate
         self.totals.rejected += tally.rejected

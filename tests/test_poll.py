@@ -27,7 +27,7 @@ DOWN = NoAnswer("timed out", venue="htx", endpoint="GET /x")
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
     """An empty journal."""
-    async with Journal(tmp_path / "journal.sqlite3", 2**20) as journal:
+    async with Journal(tmp_path / "journal", 2**20) as journal:
         yield journal
 
 

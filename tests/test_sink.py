@@ -1,6 +1,7 @@
 """The sink empties the journal into the database, and never gives up nor forgets too early."""
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from collector.db import Connection, Database
 from collector.db.migrate import shipped
 from collector.health import Health
 from collector.journal import Journal
+from collector.journal.disk import Disk
 from collector.sink import Pace, Sink, Totals
 from tests.rows import poll, reply, snapshot
 
@@ -23,7 +25,7 @@ QUICK = Pace(batch_rows=50, linger=0.01, backoff=0.01, backoff_max=0.05)
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
     """An empty journal."""
-    async with Journal(tmp_path / "journal.sqlite3", 2**26) as journal:
+    async with Journal(tmp_path / "journal", 2**26) as journal:
         yield journal
 
 
@@ -33,7 +35,7 @@ async def draining(
 ) -> AsyncIterator[tuple[Sink, Health]]:
     """Run a sink while the block runs."""
     health = Health(asyncio.get_running_loop().time)
-    sink = Sink(journal, database, health.database, pace)
+    sink = Sink(journal, database, health, pace)
     task = asyncio.create_task(sink.run())
     try:
         yield sink, health
@@ -162,3 +164,43 @@ async def test_written_but_not_forgotten_is_written_once(
     counters = await sql.fetchrow("SELECT rows_fetched, rows_stored, rows_duplicate FROM polls")
     assert counters is not None
     assert tuple(counters) == (2, 2, 0)
+
+
+async def test_a_journal_that_cannot_be_read_is_told_once_and_tried_again(
+    tmp_path: Path, database: Database, sql: Connection
+) -> None:
+    """The daemon goes on; when the disk is back, everything arrives."""
+    disk = UnreadableDisk()
+    async with Journal(tmp_path / "journal", 2**26, disk) as journal:
+        await journal.append(reply(snapshot("A")))
+        disk.broken = True
+        with capture_logs() as events:
+            async with draining(journal, database) as (_, health):
+                await disk.read_often
+                assert health.problems() == ["journal: cannot be read for 0 s"]
+                disk.broken = False
+                await journal.emptied()
+                await asyncio.sleep(0)
+
+        told = [each["event"] for each in events if each["event"].startswith("journal.")]
+        assert told == ["journal.down", "journal.recovered"]
+    assert await sql.fetchval("SELECT count(*) FROM open_interest") == 1
+
+
+class UnreadableDisk(Disk):
+    """A disk with a bad sector under the log, for a while."""
+
+    def __init__(self) -> None:
+        self.broken = False
+        self.loop = asyncio.get_running_loop()
+        self.read_often = self.loop.create_future()
+        self.times = 0
+
+    def read(self, path: Path, start: int = 0, end: int | None = None) -> bytes:
+        """Read, or fail; after the third time somebody is told."""
+        if not self.broken:
+            return super().read(path, start, end)
+        self.times += 1
+        if self.times == 3:
+            self.loop.call_soon_threadsafe(self.read_often.set_result, None)
+        raise OSError(errno.EIO, "Input/output error")

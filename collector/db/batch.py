@@ -155,6 +155,9 @@ class Batch:
 
     def _add_poll(self, record: PollRecord) -> None:
         poll = self.polls[record.venue, record.polled_at]
+        ended = poll.finished_at is not None and poll.finished_at >= record.started_at
+        if record.finished_at is None and ended:
+            return  # found open at a start, although it had come to its end
         poll.started_at = min(poll.started_at or record.started_at, record.started_at)
         poll.finished_at = record.finished_at
         poll.outcome = record.outcome

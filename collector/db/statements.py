@@ -50,7 +50,13 @@ INSERT INTO polls AS p (
 ON CONFLICT (venue, polled_at) DO UPDATE SET
     started_at = least(p.started_at, excluded.started_at),
     finished_at = greatest(p.finished_at, excluded.finished_at),
-    outcome = CASE excluded.outcome WHEN 'running' THEN p.outcome ELSE excluded.outcome END,
+    outcome = CASE
+        WHEN excluded.outcome = 'running' THEN p.outcome
+        -- Found open at a start, although it had come to its end.
+        WHEN excluded.outcome = 'interrupted' AND excluded.finished_at IS NULL
+            AND p.finished_at >= excluded.started_at THEN p.outcome
+        ELSE excluded.outcome
+    END,
     instruments = greatest(p.instruments, excluded.instruments),
     requests = p.requests + excluded.requests,
     rows_fetched = p.rows_fetched + excluded.rows_fetched,
@@ -58,7 +64,11 @@ ON CONFLICT (venue, polled_at) DO UPDATE SET
     rows_duplicate = p.rows_duplicate + excluded.rows_duplicate,
     rows_rejected = p.rows_rejected + excluded.rows_rejected,
     rows_unlisted = p.rows_unlisted + excluded.rows_unlisted,
-    error = coalesce(excluded.error, p.error)
+    error = CASE
+        WHEN excluded.outcome = 'interrupted' AND excluded.finished_at IS NULL
+            AND p.finished_at >= excluded.started_at THEN p.error
+        ELSE coalesce(excluded.error, p.error)
+    END
 """
 
 UPSERT_INSTRUMENT = """

@@ -1,16 +1,18 @@
 """The durable queue on local disk, in front of the database: what it has accepted stays.
 
-A record is accepted when its transaction is on disk (SQLite, WAL, synchronous=FULL). The queue is
-bounded in bytes: rows are refused once it is full, while a small reserve still takes the records
-that say so.
+A record is accepted when it has been written to the log and synced. The queue is bounded in bytes:
+rows are refused once it is full, while a small reserve still takes the records that say so.
 
 Every record carries the session (one opening of the journal) and a number that only grows. The sink
 stores the highest number it has written in the transaction that writes it, so a record that was
 written but not yet forgotten when the process died is recognised, even in a restored copy.
+
+Damage, wherever it is, costs the records that it hit and no more: they are counted, the files are
+kept aside as they were found, and the rest goes on.
 """
 
 import asyncio
-import sqlite3
+import contextlib
 import uuid
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -20,12 +22,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+import structlog
+
 from collector import records
-from collector.errors import JournalError, JournalFull
-from collector.journal import storage
+from collector.errors import JournalError
+from collector.journal import folder, older
 from collector.journal.commits import Act, Commits
+from collector.journal.disk import Disk, disk_error
+from collector.journal.log import Log
+from collector.journal.notes import Notes, OpenPolls
+from collector.journal.salvage import Loss
 from collector.models import Outcome
 from collector.records import ListingRecord, PollRecord, Record, ReplyRecord
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -55,15 +65,20 @@ class Depth:
 class Journal:
     """A queue of records that survives the process; one process at a time may have it open."""
 
-    def __init__(self, path: Path, max_bytes: int) -> None:
+    def __init__(self, path: Path, max_bytes: int, disk: Disk | None = None) -> None:
         self.path = path
         self.max_bytes = max_bytes
         self.session = uuid.uuid4().hex
         self.depth = Depth()
+        self.loss = Loss()
+        """What was found damaged since this was opened."""
+        self._disk = disk or Disk()
         self._some = asyncio.Event()
         self._none = asyncio.Event()
         self._opened = AsyncExitStack()
         self._commits: Commits
+        self._notes: Notes
+        self._open_polls: OpenPolls = {}
 
     async def __aenter__(self) -> Self:
         """Open the journal, and close the polls that the process before left open.
@@ -73,10 +88,14 @@ class Journal:
             JournalError: it cannot be used, and why.
         """
         async with AsyncExitStack() as opened:
-            opened.enter_context(storage.lock(self.path))
-            self._commits = Commits(storage.connect(self.path))
+            opened.enter_context(folder.lock(self.path))
+            self._commits = Commits(await asyncio.to_thread(self._open))
             opened.push_async_callback(self._commits.close)
-            await self._do(self._take_stock, lambda found: self._changed(*found))
+            found = self._commits.log
+            self._changed(found.waiting_records, found.waiting_rows)
+            if found.loss:
+                self._say(found.loss, found.loss)
+            await self._close_abandoned_polls()
             self._opened = opened.pop_all()
         return self
 
@@ -92,7 +111,7 @@ class Journal:
     @property
     def used_bytes(self) -> int:
         """Bytes in use, of the `max_bytes` that there may be."""
-        return self._commits.used_bytes
+        return self._commits.log.used_bytes
 
     def has_room(self) -> bool:
         """Tell whether there is room for a reply of several hundred rows."""
@@ -105,63 +124,56 @@ class Journal:
             JournalFull: it does not fit; nothing was accepted.
             JournalError: the disk does not work; nothing was accepted.
         """
-        body, checksum = records.encode(record)
+        body = records.encode(record)
         reserve = self.max_bytes // _RESERVE_SHARE if isinstance(record, ReplyRecord) else 0
 
-        def act(connection: sqlite3.Connection) -> None:
-            if storage.used_bytes(connection) + len(body) > self.max_bytes - reserve:
-                raise JournalFull(f"journal {self.path}: its {self.max_bytes} bytes are in use")
-            self._insert(connection, record.rows, body, checksum)
-            if isinstance(record, PollRecord):
-                connection.execute(
-                    "DELETE FROM open_poll WHERE venue = ? AND polled_at = ?",
-                    (record.venue, record.polled_at.isoformat()),
-                )
+        def act(log: Log) -> None:
+            log.stage(body, record.rows, reserve)
 
         await self._do(act, lambda _: self._changed(1, record.rows))
+        if isinstance(record, PollRecord):
+            await self._end_poll(record.venue, record.polled_at)
 
     async def begin_poll(self, venue: str, polled_at: datetime, started_at: datetime) -> None:
         """Note that a poll has started, so that it is not forgotten if the process dies."""
-
-        def act(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT OR REPLACE INTO open_poll VALUES (?, ?, ?)",
-                (venue, polled_at.isoformat(), started_at.isoformat()),
-            )
-
-        await self._do(act)
+        self._open_polls[venue, polled_at] = started_at
+        await self._note_open_polls()
 
     async def oldest(self, max_rows: int, max_records: int = 2000) -> list[Entry]:
-        """Return the oldest records, at least one if there is any, of about `max_rows` rows."""
+        """Return the oldest records, of about `max_rows` rows; none only if there are none."""
 
-        def act(connection: sqlite3.Connection) -> list[Entry]:
+        def act(log: Log) -> tuple[list[Entry], Loss]:
             found: list[Entry] = []
             rows = 0
-            selected = connection.execute(
-                "SELECT seq, session, row_count, checksum, body FROM record ORDER BY seq LIMIT ?",
-                (max_records,),
-            )
-            for seq, session, row_count, checksum, body in selected:
-                found.append(Entry(seq, session, records.decode(body, checksum)))
-                rows += row_count
-                if rows >= max_rows:
+            for frame in log.read():
+                try:
+                    record = records.decode(frame.body)
+                except records.DamagedRecordError:
+                    if found:
+                        break  # it has its turn when it is the oldest
+                    log.set_aside(frame)
+                    continue
+                found.append(Entry(frame.seq, frame.session.hex(), record))
+                rows += frame.rows
+                if rows >= max_rows or len(found) >= max_records:
                     break
-            selected.close()
-            return found
+            return found, log.loss
 
-        return await self._do(act)
+        found, _ = await self._do(act, lambda result: self._tell(result[1]))
+        return found
 
     async def forget(self, up_to: int) -> None:
         """Forget the records up to a number: they are in the database."""
 
-        def act(connection: sqlite3.Connection) -> tuple[int, int]:
-            gone: tuple[int, int] = connection.execute(
-                "SELECT count(*), coalesce(sum(row_count), 0) FROM record WHERE seq <= ?", (up_to,)
-            ).fetchone()
-            connection.execute("DELETE FROM record WHERE seq <= ?", (up_to,))
-            return gone
+        def act(log: Log) -> tuple[tuple[int, int], Loss]:
+            return log.forget(up_to), log.loss
 
-        await self._do(act, lambda gone: self._changed(-gone[0], -gone[1]))
+        def then(result: tuple[tuple[int, int], Loss]) -> None:
+            (records, rows), loss = result
+            self._changed(-records, -rows)
+            self._tell(loss)
+
+        await self._do(act, then)
 
     async def filled(self) -> None:
         """Wait until there is something in the journal."""
@@ -173,27 +185,49 @@ class Journal:
 
     async def keep_listing(self, listing: ListingRecord) -> None:
         """Remember what a venue lists, for a start at which it cannot be asked."""
-        body, checksum = records.encode(listing)
-
-        def act(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT OR REPLACE INTO listing VALUES (?, ?, ?)",
-                (listing.venue, checksum, body),
-            )
-
-        await self._do(act)
+        await self._do(lambda _: self._notes.note_listing(listing))
 
     async def kept_listing(self, venue: str) -> ListingRecord | None:
         """Return what the venue listed when it was last asked; None if that is not known."""
+        listing = await self._do(lambda _: self._notes.listing(venue))
+        self._tell_of_notes()
+        return listing
 
-        def act(connection: sqlite3.Connection) -> Record | None:
-            found = connection.execute(
-                "SELECT body, checksum FROM listing WHERE venue = ?", (venue,)
-            ).fetchone()
-            return None if found is None else records.decode(*found)
+    def _open(self) -> Log:
+        """Open what lies at the path, whatever it is."""
+        older.take_over(self.path, self._disk)
+        folder.prepare(self.path, self._disk)
+        self._notes = Notes(self.path, self._disk)
+        return Log(self.path, self.max_bytes, bytes.fromhex(self.session), self._disk)
 
-        listing = await self._do(act)
-        return listing if isinstance(listing, ListingRecord) else None
+    async def _close_abandoned_polls(self) -> None:
+        """Record as interrupted what was under way when the process before ended."""
+        abandoned = await self._do(lambda _: self._notes.open_polls())
+        self._tell_of_notes()
+        for (venue, polled_at), started_at in abandoned.items():
+            await self.append(
+                PollRecord(
+                    venue=venue,
+                    polled_at=polled_at,
+                    started_at=started_at,
+                    finished_at=None,
+                    outcome=Outcome.INTERRUPTED,
+                    error="the collector ended in the middle",
+                )
+            )
+        if abandoned:
+            await self._note_open_polls()
+
+    async def _end_poll(self, venue: str, polled_at: datetime) -> None:
+        if self._open_polls.pop((venue, polled_at), None) is not None:
+            # If it cannot be noted, the next start takes the poll for interrupted; the database
+            # knows better.
+            with contextlib.suppress(JournalError):
+                await self._note_open_polls()
+
+    async def _note_open_polls(self) -> None:
+        polls = dict(self._open_polls)
+        await self._do(lambda _: self._notes.note_open_polls(polls))
 
     def _changed(self, records_more: int, rows_more: int) -> None:
         self.depth.records += records_more
@@ -204,32 +238,29 @@ class Journal:
         now.set()
         before.clear()
 
-    def _take_stock(self, connection: sqlite3.Connection) -> tuple[int, int]:
-        """Record as interrupted what was under way at the last end, and count what is there."""
-        abandoned = connection.execute("SELECT venue, polled_at, started_at FROM open_poll")
-        for venue, polled_at, started_at in abandoned.fetchall():
-            record = PollRecord(
-                venue=venue,
-                polled_at=datetime.fromisoformat(polled_at),
-                started_at=datetime.fromisoformat(started_at),
-                finished_at=None,
-                outcome=Outcome.INTERRUPTED,
-                error="the collector ended in the middle",
-            )
-            self._insert(connection, 0, *records.encode(record))
-        connection.execute("DELETE FROM open_poll")
-        found: tuple[int, int] = connection.execute(
-            "SELECT count(*), coalesce(sum(row_count), 0) FROM record"
-        ).fetchone()
-        return found
+    def _tell(self, loss: Loss) -> None:
+        """Say what has been found damaged since the last time, and count without it."""
+        news = loss.since(self.loss)
+        if not news:
+            return
+        self._changed(-news.records, -news.rows)
+        self._say(loss, news)
 
-    def _insert(
-        self, connection: sqlite3.Connection, rows: int, body: bytes, checksum: int
-    ) -> None:
-        connection.execute(
-            "INSERT INTO record (session, row_count, checksum, body) VALUES (?, ?, ?, ?)",
-            (self.session, rows, checksum, body),
+    def _say(self, loss: Loss, news: Loss) -> None:
+        self.loss = loss
+        log.warning(
+            "journal.damaged",
+            journal=str(self.path),
+            records_lost=news.records,
+            rows_lost=news.rows,
+            bytes_unreadable=news.size,
+            kept_as=[str(path) for path in news.files],
         )
+
+    def _tell_of_notes(self) -> None:
+        for path in self._notes.damaged:
+            log.warning("journal.note_damaged", file=str(path))
+        self._notes.damaged.clear()
 
     async def _do(self, act: Act[T], then: Callable[[T], None] = lambda _: None) -> T:
         """Run an operation; `then` is called if it succeeds, even if the caller is gone."""
@@ -242,9 +273,5 @@ class Journal:
         done.add_done_callback(served)
         try:
             return await asyncio.shield(done)
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise JournalFull(f"journal {self.path}: the disk is full") from error
-            raise JournalError(f"journal {self.path}: {error}") from error
-        except records.DamagedRecordError as error:
-            raise JournalError(f"journal {self.path}: a damaged record: {error}") from error
+        except OSError as error:
+            raise disk_error(self.path, error) from error

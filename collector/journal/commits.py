@@ -1,17 +1,15 @@
-"""One thread that owns an SQLite connection; operations that wait together share a commit."""
+"""One thread that owns the log; operations that wait together share a sync."""
 
 import asyncio
-import contextlib
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from collector.journal.storage import used_bytes
+from collector.journal.log import Log
 
 T = TypeVar("T")
-Act = Callable[[sqlite3.Connection], T]
+Act = Callable[[Log], T]
 
 _TOGETHER_MAX = 500
 
@@ -19,18 +17,17 @@ _Operation = tuple[Act[Any], asyncio.Future[Any]]
 
 
 class Commits:
-    """Runs operations in the order they come, each in a transaction that is on disk at its end."""
+    """Runs operations in the order they come; what they stage is on disk when they have ended."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.used_bytes = used_bytes(connection)
-        self._connection = connection
+    def __init__(self, log: Log) -> None:
+        self.log = log
         self._loop = asyncio.get_running_loop()
         self._operations: queue.SimpleQueue[_Operation | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
     def submit(self, act: Act[T]) -> asyncio.Future[T]:
-        """Queue an operation; the future ends when its transaction has ended.
+        """Queue an operation; the future ends when what it staged is on disk.
 
         The operation is served even if nobody waits for the future any more.
         """
@@ -39,10 +36,10 @@ class Commits:
         return done
 
     async def close(self) -> None:
-        """Serve what is queued, then end the thread and close the connection."""
+        """Serve what is queued, then end the thread and close the log."""
         self._operations.put(None)
         await asyncio.to_thread(self._thread.join)
-        self._connection.close()
+        self.log.close()
 
     def _work(self) -> None:
         ended = False
@@ -62,32 +59,32 @@ class Commits:
         return together
 
     def _serve(self, together: list[_Operation]) -> None:
-        """Run operations in one transaction; if it fails, each in one of its own."""
-        if not together:
-            return
-        try:
-            results = self._transact([act for act, _ in together])
-        except Exception as error:  # noqa: BLE001 - whoever asked gets it
-            if len(together) == 1:
-                self._settle(together[0][1], error=error)
+        """Run operations and commit what they stage; if that fails, once more one by one."""
+        staging: list[_Operation] = []
+        results: list[object] = []
+        for act, done in together:
+            staged = self.log.staged
+            try:
+                result = act(self.log)
+            except Exception as error:  # noqa: BLE001 - whoever asked gets it
+                self._settle(done, error=error)
+                continue
+            if self.log.staged == staged:
+                self._settle(done, result)
             else:
-                for operation in together:
+                staging.append((act, done))
+                results.append(result)
+        try:
+            self.log.commit()
+        except Exception as error:  # noqa: BLE001 - whoever asked gets it
+            if len(staging) == 1:
+                self._settle(staging[0][1], error=error)
+            else:
+                for operation in staging:
                     self._serve([operation])
         else:
-            for (_, done), result in zip(together, results, strict=True):
+            for (_, done), result in zip(staging, results, strict=True):
                 self._settle(done, result)
-
-    def _transact(self, acts: list[Act[Any]]) -> list[Any]:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            results = [act(self._connection) for act in acts]
-            self._connection.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # the first error is the one that counts
-                self._connection.execute("ROLLBACK")
-            raise
-        self.used_bytes = used_bytes(self._connection)
-        return results
 
     def _settle(
         self, done: asyncio.Future[Any], result: object = None, error: Exception | None = None

@@ -84,9 +84,7 @@ async def test_a_second_daemon_on_one_journal_is_refused(program: Program) -> No
     status, _, errors = await program.run("run")
 
     assert status == 1
-    assert errors == (
-        f"collector: journal var/journal.sqlite3: in use by process {daemon.process.pid}\n"
-    )
+    assert errors == (f"collector: journal var/journal: in use by process {daemon.process.pid}\n")
     assert (await daemon.stop())[0] == 0
 
 

@@ -1,9 +1,7 @@
 """What the journal has accepted stays, in order, and it says no in time."""
 
 import asyncio
-import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from datetime import timedelta
@@ -11,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.errors import JournalError, JournalFull, JournalInUse
+from collector.errors import JournalFull
 from collector.journal import Journal
+from collector.journal.disk import Disk
 from collector.models import Outcome
 from collector.records import PollRecord, Record
 from tests.rows import STARTED, TICK, instrument, listing, poll, reply, snapshot
@@ -23,7 +22,7 @@ MEGABYTES = 64 * 2**20
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where the journal of a test is: in a folder that does not exist yet."""
-    return tmp_path / "var" / "journal.sqlite3"
+    return tmp_path / "var" / "journal"
 
 
 async def fill(journal: Journal, record: Record) -> int:
@@ -38,8 +37,8 @@ async def fill(journal: Journal, record: Record) -> int:
 
 
 def size(path: Path) -> int:
-    """Return the size of the journal's file."""
-    return path.stat().st_size
+    """Return the size of all files of the journal."""
+    return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
 
 
 async def test_records_come_back_as_they_were_oldest_first(path: Path) -> None:
@@ -94,6 +93,7 @@ async def test_an_accepted_record_survives_kill_9(path: Path) -> None:
 import asyncio, os
 from pathlib import Path
 from collector.journal import Journal
+from collector.journal.disk import Disk
 from tests.rows import reply, snapshot
 
 async def main():
@@ -112,31 +112,41 @@ asyncio.run(main())
         assert [entry.record for entry in await journal.oldest(10)] == [reply(snapshot("A"))]
 
 
-async def test_every_commit_is_synced(path: Path) -> None:
-    """Without FULL, a power cut takes back what was accepted; SQLite's default in WAL is less."""
-    async with Journal(path, MEGABYTES) as journal:
+class CountingDisk(Disk):
+    """A disk that counts the syncs of files."""
 
-        def settings(connection: sqlite3.Connection) -> tuple[object, ...]:
-            names = ("journal_mode", "synchronous")
-            return tuple(connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+    def __init__(self) -> None:
+        self.syncs = 0
 
-        assert await journal._commits.submit(settings) == ("wal", 2)  # noqa: SLF001 - 2 is FULL
+    def sync(self, file: int) -> None:
+        """Sync and count."""
+        self.syncs += 1
+        super().sync(file)
 
 
-async def test_appends_that_wait_together_share_a_commit(path: Path) -> None:
+async def test_appends_that_wait_together_share_a_sync(path: Path) -> None:
     """A thousand appends at once cost far fewer syncs, and all of them are there."""
-    async with Journal(path, MEGABYTES) as journal:
-        commits = 0
-
-        def count(statement: str) -> None:
-            nonlocal commits
-            commits += statement == "COMMIT"
-
-        await journal._commits.submit(lambda connection: connection.set_trace_callback(count))  # noqa: SLF001
+    disk = CountingDisk()
+    async with Journal(path, MEGABYTES, disk) as journal:
+        before = disk.syncs
         await asyncio.gather(*(journal.append(reply(snapshot(str(n)))) for n in range(1000)))
 
         assert journal.depth.records == 1000
-        assert commits < 100
+        assert len(await journal.oldest(10**6)) == 1000
+        assert 1 <= disk.syncs - before < 100
+
+
+async def test_what_is_forgotten_leaves_the_disk(path: Path) -> None:
+    """However much goes through it, an empty journal is small."""
+    rows = reply(*(snapshot(f"S{n}") for n in range(100)))
+    async with Journal(path, 2**21) as journal:
+        for _ in range(40):
+            for _ in range(10):
+                await journal.append(rows)
+            await journal.forget((await journal.oldest(10**9))[-1].seq)
+
+        assert journal.depth.records == 0
+        assert size(path) < 2**21 / 16
 
 
 async def test_a_full_journal_refuses_rows_and_keeps_what_it_has(path: Path) -> None:
@@ -179,14 +189,6 @@ async def test_one_that_does_not_fit_does_not_cost_the_others(path: Path) -> Non
 
         assert [type(result) for result in results] == [type(None), JournalFull, type(None)]
         assert len(await journal.oldest(100)) == 2
-
-
-async def test_a_second_process_is_kept_out(path: Path) -> None:
-    """It is told who has the journal."""
-    async with Journal(path, MEGABYTES):
-        with pytest.raises(JournalInUse, match=f"in use by process {os.getpid()}"):
-            async with Journal(path, MEGABYTES):
-                pass
 
 
 async def test_a_poll_that_was_cut_off_is_recorded_at_the_next_start(path: Path) -> None:
@@ -245,54 +247,3 @@ async def test_a_caller_that_gives_up_does_not_upset_the_count(path: Path) -> No
         await journal.filled()
 
         assert journal.depth.records == len(await journal.oldest(10)) == 1
-
-
-async def test_a_file_that_is_no_journal_is_told(tmp_path: Path) -> None:
-    """Whatever lies there is not overwritten."""
-    path = text_file(tmp_path)
-
-    with pytest.raises(JournalError, match="file is not a database"):
-        async with Journal(path, MEGABYTES):
-            pass
-
-
-def text_file(folder: Path) -> Path:
-    """Return a file that somebody may still want."""
-    path = folder / "letters.txt"
-    path.write_text("Dear ..." * 1000)
-    return path
-
-
-async def test_a_journal_of_a_newer_collector_is_told(path: Path) -> None:
-    """An old collector does not touch what it cannot read."""
-    path.parent.mkdir()
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
-
-    with pytest.raises(JournalError, match="of version 99, written by a newer collector"):
-        async with Journal(path, MEGABYTES):
-            pass
-
-
-async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    """The message names the journal and the reason."""
-    (tmp_path / "file").touch()
-
-    with pytest.raises(JournalError, match="file is not a folder"):
-        async with Journal(tmp_path / "file" / "journal.sqlite3", MEGABYTES):
-            pass
-
-
-async def test_a_damaged_record_is_not_believed(path: Path) -> None:
-    """A body whose checksum does not match is an error, never a row."""
-    async with Journal(path, MEGABYTES) as journal:
-        await journal.append(reply(snapshot("A", "1.5")))
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE record SET body = CAST(replace(body, '1.5', '9.5') AS BLOB)")
-    connection.commit()
-    connection.close()
-
-    async with Journal(path, MEGABYTES) as journal:
-        with pytest.raises(JournalError, match="a damaged record"):
-            await journal.oldest(10)
