@@ -42,6 +42,8 @@ class Log:
         self._unclean: Segment | None = None
         with self._translated():
             self._positions = Positions(folder / "positions", disk)
+            if self._positions.found is not None:
+                self._positions.pin(self._positions.found)  # before anything is removed for it
             found = recover(folder, self._positions.found, session, disk)
             self._segments = found.segments
             self._span = found.span
@@ -223,11 +225,12 @@ class Log:
             if self._segments[-1] is segment:
                 self._leave()
             bounds = Bounds(self._before(segment), until=segment.last)
-            self._account(mend(segment.path, bounds, self._session, self._disk))
-            data = self._disk.read(segment.path)
-            segment.length, start = len(data), 0
+            mended = mend(segment.path, bounds, self._session, self._disk)
+            self._account(mended.loss)
+            segment.length, start = mended.length, 0
             if segment is self._segments[0]:
                 self._offset = 0
+            data = self._disk.read(segment.path)
             sound = [frame for frame in walk(data) if isinstance(frame, Frame)]
         return [(frame, start + frame.end) for frame in sound]
 

@@ -51,14 +51,14 @@ def recover(folder: Path, noted: Span | None, session: bytes, disk: Disk) -> Rec
     for path in paths:
         # What was synced last may be there in part, and only then it was not accepted.
         accepted = _accepted(path, noted, disk) if path is paths[-1] else None
-        found.loss += mend(path, Bounds(at, accepted=accepted), session, disk)
-        frames = [frame for frame in walk(disk.read(path)) if isinstance(frame, Frame)]
-        if not frames:
+        mended = mend(path, Bounds(at, accepted=accepted), session, disk)
+        found.loss += mended.loss
+        if not mended.frames:  # all of it is forgotten
             disk.unlink(path)
             continue
-        at = max(at, Position(frames[-1].seq, frames[-1].rows_total))
-        found.segments.append(Segment(path, frames[-1].end, at))
-        waiting = [each for each in frames if each.kind is Kind.RECORD and each.seq > begin.seq]
+        at = Position(mended.frames[-1].seq, mended.frames[-1].rows_total)
+        found.segments.append(Segment(path, mended.length, at))
+        waiting = [each for each in mended.frames if each.kind is Kind.RECORD]
         found.records += len(waiting)
         found.rows += sum(each.rows for each in waiting)
     if noted is not None and noted.last.seq > at.seq:

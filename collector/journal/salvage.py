@@ -58,6 +58,17 @@ class Bounds:
     """Up to where what is missing was accepted, and is lost; None: all of it was."""
 
 
+@dataclass(frozen=True)
+class Mended:
+    """A segment that can be read through."""
+
+    frames: list[Frame]
+    """Those after `Bounds.before`."""
+    length: int
+    loss: Loss
+    """What is lost, if anything is. It is lost once: in its place is a frame that says so."""
+
+
 def gap(before: Position, after: Position, session: bytes) -> Frame:
     """Return the frame that stands for what was between two positions."""
     return Frame(
@@ -73,7 +84,7 @@ def gap(before: Position, after: Position, session: bytes) -> Frame:
     )
 
 
-def mend(path: Path, bounds: Bounds, session: bytes, disk: Disk) -> Loss:
+def mend(path: Path, bounds: Bounds, session: bytes, disk: Disk) -> Mended:
     """Rewrite a segment, if it is damaged or something is missing, so that it can be read through.
 
     Args:
@@ -81,15 +92,13 @@ def mend(path: Path, bounds: Bounds, session: bytes, disk: Disk) -> Loss:
         bounds: what it has to hold.
         session: of the opening that mends.
         disk: where it is.
-
-    Returns:
-        What is lost, if anything is. It is lost once: in its place is a frame that says so.
     """
+    data = disk.read(path)
     frames: list[Frame] = []
     missing: list[Frame] = []
     size = 0
     at = bounds.before
-    for frame in walk(disk.read(path)):
+    for frame in walk(data):
         if isinstance(frame, Damage):
             size += frame.size
         elif frame.seq > at.seq:
@@ -105,10 +114,12 @@ def mend(path: Path, bounds: Bounds, session: bytes, disk: Disk) -> Loss:
         missing.append(gap(at, bounds.until, session))
         frames.append(missing[-1])
     if not missing and not size:
-        return Loss()
+        return Mended(frames, len(data), Loss())
     aside = (_set_aside(path, disk),) if size else ()
-    disk.write_whole(path, b"".join(frame.packed() for frame in frames))
-    return sum((_lost(each, bounds) for each in missing), Loss(size=size, files=aside))
+    content = b"".join(frame.packed() for frame in frames)
+    disk.write_whole(path, content)
+    lost = sum((_lost(each, bounds) for each in missing), Loss(size=size, files=aside))
+    return Mended(frames, len(content), lost)
 
 
 def _lost(missing: Frame, bounds: Bounds) -> Loss:
