@@ -54,7 +54,9 @@ class WallClock(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no type
 class Schedule:
     """APScheduler with our settings; each job runs once at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_check: float = 5.0) -> None:
+        """Look every `clock_check` seconds whether the system's clock was set back."""
+        self._clock_check_seconds = clock_check
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._scheduler.add_listener(
             self._told, EVENT_JOB_MAX_INSTANCES | EVENT_JOB_MISSED | EVENT_JOB_ERROR
@@ -62,6 +64,7 @@ class Schedule:
         self._triggers: dict[str, WallClock] = {}
         self._skipped: dict[str, Skipped] = {}
         self._running: set[asyncio.Task[None]] = set()
+        self._clock_check: asyncio.TimerHandle | None = None
 
     def add(self, name: str, trigger: WallClock, job: Job, skipped: Skipped) -> None:
         """Run `job` at the trigger's ticks; `skipped` hears of a tick at which it could not run."""
@@ -86,9 +89,12 @@ class Schedule:
     def start(self) -> None:
         """Start: the jobs that run at once do so now."""
         self._scheduler.start()
+        self._check_clock()
 
     async def stop(self, seconds: float) -> None:
         """Start nothing more, let what is under way end, cancel what takes longer."""
+        if self._clock_check is not None:
+            self._clock_check.cancel()
         self._scheduler.pause()
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
@@ -97,6 +103,18 @@ class Schedule:
             for task in self._running:
                 task.cancel()
             await asyncio.wait(self._running)
+
+    def _check_clock(self) -> None:
+        """If the system's clock was set back, do not wait until it is where it has been before."""
+        now = datetime.now(UTC)
+        for job in self._scheduler.get_jobs():
+            trigger = self._triggers[job.id]
+            ahead = job.next_run_time - now
+            if ahead > 2 * trigger.interval + trigger.offset:
+                log.warning("schedule.clock_set_back", job=job.id, seconds=ahead.total_seconds())
+                job.modify(next_run_time=trigger.get_next_fire_time(now, now))
+        loop = asyncio.get_running_loop()
+        self._clock_check = loop.call_later(self._clock_check_seconds, self._check_clock)
 
     async def _hold(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -143,3 +143,38 @@ async def test_a_job_that_breaks_is_loud_and_runs_again() -> None:
     assert len(runs) >= 2
     assert {each["event"] for each in logged} == {"schedule.job_crashed"}
     assert isinstance(logged[0]["exc_info"], ZeroDivisionError)
+
+
+class SetBack(WallClock):
+    """After each run the clock is set back an hour: the next run seems that far ahead."""
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        """Return a run an hour late, except at the start and when the clock has been looked at."""
+        due = super().get_next_fire_time(previous, now)
+        return due if previous in {None, now} else due + timedelta(hours=1)
+
+
+async def test_a_clock_that_is_set_back_does_not_stop_the_polls() -> None:
+    """The scheduler would wait until the clock is where it has been before."""
+    schedule = Schedule(clock_check=0.01)
+    runs = 0
+    second_run = asyncio.Event()
+
+    async def job(_: datetime) -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 2:
+            second_run.set()
+
+    async def skipped(_: datetime, __: str) -> None:
+        """Nothing is expected here."""
+
+    schedule.add("htx", SetBack(TENTH, at_once=True), job, skipped)
+    with capture_logs() as events:
+        schedule.start()
+        await asyncio.wait_for(second_run.wait(), 10)
+        await schedule.stop(1)
+
+    event = next(event for event in events if event["event"] == "schedule.clock_set_back")
+    assert event["job"] == "htx"
+    assert 3500 < event["seconds"] <= 3601

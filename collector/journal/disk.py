@@ -61,8 +61,11 @@ class Disk:
         source.replace(target)
 
     def link(self, source: Path, target: Path) -> None:
-        """Give a file a second name."""
-        target.hardlink_to(source)
+        """Give a file a second name; where the file system cannot do that, copy it."""
+        try:
+            target.hardlink_to(source)
+        except OSError:
+            self.write_whole(target, self.read(source))
 
     def unlink(self, path: Path) -> None:
         """Remove a file, which may be gone already."""
