@@ -202,3 +202,12 @@ except JournalError as error:
         f"journal {folder / 'journal'}: Permission denied\n",
         "",
     )
+
+
+def test_what_cannot_be_linked_is_copied(small_disk: Path, tmp_path: Path) -> None:
+    """Some file systems have no second names; nor has any across its border."""
+    (tmp_path / "found").write_bytes(b"as it was")
+
+    Disk().link(tmp_path / "found", small_disk / "kept")
+
+    assert (small_disk / "kept").read_bytes() == b"as it was"
