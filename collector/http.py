@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from types import SimpleNamespace
 
 import aiohttp
 import stamina
@@ -27,6 +27,7 @@ from collector.errors import (
     ServerFault,
     VenueError,
 )
+from collector.headers import retry_after, whole
 from collector.limits import Limiter, Slot
 from collector.venues.spec import FaultKind, Reply, Request, Venue
 
@@ -81,6 +82,7 @@ async def open_session(patience: Patience) -> AsyncIterator[aiohttp.ClientSessio
         connector=connector,
         timeout=timeout,
         cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[_tell_when_sent()],
         headers={
             "User-Agent": f"open-interest-collector/{__version__}",
             "Accept": "application/json",
@@ -90,6 +92,22 @@ async def open_session(patience: Patience) -> AsyncIterator[aiohttp.ClientSessio
         # limiter never saw. There is no public switch; tests/http/ proves that this one works.
         session._retry_connection = False  # noqa: SLF001
         yield session
+
+
+def _tell_when_sent() -> aiohttp.TraceConfig:
+    """Tell a request's slot when it really leaves, after DNS, TCP and TLS."""
+
+    async def headers_sent(
+        _: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        __: aiohttp.TraceRequestHeadersSentParams,
+    ) -> None:
+        slot: Slot = context.trace_request_ctx
+        slot.sent(asyncio.get_running_loop().time())
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(headers_sent)
+    return trace
 
 
 class VenueClient:
@@ -160,8 +178,9 @@ class VenueClient:
                 params=request.query or None,
                 json=request.body,
                 allow_redirects=False,
+                trace_request_ctx=slot,
             ) as response:
-                left = _whole(response.headers.get(self.venue.remaining_header or ""))
+                left = whole(response.headers.get(self.venue.remaining_header or ""))
                 slot.answered(base_url, asyncio.get_running_loop().time(), left)
                 reply = await self._read(request, response)
                 slot.accepted()
@@ -238,7 +257,7 @@ class VenueClient:
             symbol=request.symbol,
             status=None if response is None else response.status,
             code=code,
-            retry_after=None if response is None else _retry_after(response.headers),
+            retry_after=None if response is None else retry_after(response.headers),
         )
 
     def _draw_conclusions(self, error: VenueError, slot: Slot, base_url: str) -> None:
@@ -275,22 +294,3 @@ def _worth_another_try(error: Exception) -> bool:
 def _told(error: Exception) -> str:
     """Say what went wrong in the library's words, which name hosts and times but no secret."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() else None
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that the venue asks us to wait; it may name a moment instead."""
-    text = headers.get("Retry-After", "").strip()
-    if not text:
-        return None
-    if _whole(text) is not None:
-        return float(text)
-    try:
-        # The venue's own Date makes its clock drop out of the difference.
-        since = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.now(UTC)
-        return max(0.0, (parsedate_to_datetime(text) - since).total_seconds())
-    except (ValueError, TypeError):
-        return None
