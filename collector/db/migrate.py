@@ -11,7 +11,7 @@ from collector.errors import DatabaseError, DatabaseUnavailable, MigrationError
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _LOCK = 0x6F705F696E74  # "op_int": whoever migrates holds this advisory lock
-_NOT_PERMITTED = "42501"
+_NOT_PERMITTED = {"42501", "3F000"}  # the second: there is no schema that the role may look into
 
 # Null where the schema is older, or where the role is not one that migrates.
 _MAY_GRANT = """
@@ -103,7 +103,7 @@ async def pending(connection: Connection, migrations: Sequence[Migration]) -> Se
                 "SELECT version, name, checksum FROM schema_migrations ORDER BY version"
             )
     except DatabaseUnavailable as error:
-        if error.sqlstate != _NOT_PERMITTED:
+        if error.sqlstate not in _NOT_PERMITTED:
             raise
         role = await connection.fetchval("SELECT quote_ident(current_user)")
         raise MigrationError(
@@ -148,7 +148,7 @@ async def migrate(database: Database, migrations: Sequence[Migration] | None = N
             for migration in todo:
                 await _apply(connection, migration)
         except DatabaseError as error:
-            if error.sqlstate != _NOT_PERMITTED:
+            if error.sqlstate not in _NOT_PERMITTED:
                 raise
             role = await connection.fetchval("SELECT quote_ident(current_user)")
             names = ", ".join(each.name for each in await pending(connection, wanted))
