@@ -134,7 +134,7 @@ async def dsn(server_dsn: str, template: str, logins: Logins) -> AsyncIterator[s
 
 @pytest.fixture
 def writer_dsn(dsn: str, logins: Logins) -> str:
-    """The DSN that the collector has: of a login that is in collector_writer, and in nothing else."""
+    """The DSN that the collector has: of a login that is only in collector_writer."""
     return logins.dsn(logins.writer, dsn.rpartition("/")[2])
 
 

@@ -143,7 +143,7 @@ async def test_the_writer_needs_each_of_its_rights(
         f"REVOKE {right.replace('database', f'database {name}')} FROM collector_writer"
     )
 
-    with pytest.raises(DatabaseError, match="permission denied|may not"):
+    with pytest.raises(DatabaseError, match=r"permission denied|may not"):
         await everything_that_the_daemon_does(database)
 
 
