@@ -9,7 +9,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 _CONNECTIONS = 50
 _CONNECTION_SECONDS = 10.0
-"""From its first to its last byte."""
+"""Until its request is there."""
 _LINGERING_SECONDS = 1.0
 """How long a body that nobody wants is read, so that its sender sees the answer."""
 _LINE_BYTES = 4096
@@ -91,16 +91,7 @@ def _finished(response: web.Response) -> web.Response:
 
 
 class _Connection(web.RequestHandler):
-    """One client, for a few seconds at most."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        abort = cast(asyncio.Transport, transport).abort
-        self._end = asyncio.get_running_loop().call_later(_CONNECTION_SECONDS, abort)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._end.cancel()
-        super().connection_lost(exc)
+    """One client; what it sends that is no request is its own affair."""
 
     def handle_error(
         self,

@@ -106,7 +106,7 @@ async def test_migrate_by_the_writer_is_one_sentence(
 async def test_migrate_tells_what_it_could_not_grant(
     program: Program, unmigrated: str, logins: Logins, empty_dsn: str
 ) -> None:
-    """The database is somebody else's: the tables are made, and the sentence is on standard error."""
+    """The database is somebody else's: the tables are made, and standard error has the rest."""
     await execute(
         empty_dsn,
         f"ALTER DATABASE {unmigrated} OWNER TO CURRENT_USER",
