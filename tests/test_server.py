@@ -223,16 +223,20 @@ async def test_a_fault_of_ours_shows_nothing(health: Health, unused_port: int) -
 
 async def test_a_stop_waits_for_no_client(health: Health, unused_port: int) -> None:
     """Silent ones, and one in the middle of its body."""
-    starts = (b"", b"GET /", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+    starts = (b"", b"GET /")
+    last = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
     async with (
         AsyncExitStack() as clients,
         asyncio.timeout(5),
         serve(HttpSettings(port=unused_port), health),
     ):
         for start in starts:
-            reader, writer = await asyncio.open_connection("127.0.0.1", unused_port)
+            _, writer = await asyncio.open_connection("127.0.0.1", unused_port)
             clients.callback(writer.close)
             writer.write(start)
+        reader, writer = await asyncio.open_connection("127.0.0.1", unused_port)
+        clients.callback(writer.close)
+        writer.write(last)
         await reader.readuntil(b"\r\n\r\n")
 
 
