@@ -32,11 +32,12 @@ check: $(READY) ## Say what config.yaml asks of the venues
 	@$(BIN)/collector check
 
 .PHONY: test
-test: $(READY) ## Run everything that CI runs: format, lint, imports, types, tests
+test: $(READY) ## Run everything that CI runs: format, lint, imports, types, audit, tests
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
+	@$(BIN)/python scripts/audit.py requirements.txt
 	@$(WITH_DATABASE) test --fast -- $(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
 .PHONY: format

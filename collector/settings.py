@@ -51,6 +51,8 @@ def _dsn(value: SecretStr) -> SecretStr:
     try:
         parts = urlsplit(value.get_secret_value())
         valid = parts.scheme in {"postgres", "postgresql"} and parts.port != 0
+        # Then part of the password would be taken for the address, and shown as such.
+        valid = valid and "@" not in parts.path + parts.query + parts.fragment
     except ValueError:
         valid = False
     if not valid:

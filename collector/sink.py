@@ -11,7 +11,7 @@ import structlog
 from collector.db import Database
 from collector.db.migrate import migrate, pending, shipped
 from collector.db.store import store
-from collector.errors import DatabaseError, JournalError
+from collector.errors import DatabaseError, JournalError, MigrationError
 from collector.health import Health
 from collector.journal import Entry, Journal
 
@@ -109,7 +109,7 @@ class Sink:
         except DatabaseError as error:
             # It may come back as another server, or restored from last week.
             self._schema_is_right = False
-            self._health.database.failed(str(error))
+            self._health.database.failed(str(error), lasting=isinstance(error, MigrationError))
             raise
         self._health.database.worked()
         self.totals.stored += tally.stored
@@ -128,11 +128,13 @@ async def bring_up_to_date(database: Database) -> None:
     """Apply pending migrations, if there are any and the role may.
 
     Raises:
-        MigrationError: the schema was made by a newer version, or an applied file has changed.
-        DatabaseUnavailable: the database is away, or the role may not migrate.
+        MigrationError: see `migrate`; a human has to do something.
+        DatabaseUnavailable: the database is away.
     """
     async with database.session() as connection:
         todo = await pending(connection, shipped())
     if todo:
-        applied = await migrate(database)
-        log.info("database.migrated", migrations=[each.name for each in applied])
+        done = await migrate(database)
+        log.info("database.migrated", migrations=[each.name for each in done.applied])
+        if done.problem is not None:
+            log.warning("database.roles", problem=done.problem)
