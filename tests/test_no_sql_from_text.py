@@ -31,7 +31,7 @@ SENDING = {
     "prepare",
 }
 """What hands SQL to asyncpg, or to SQLite, by its name."""
-OTHERS = {"client", "_client"}
+OTHERS = {"client", "_client", "folder"}
 """Those that have a method of such a name and are no database."""
 
 
