@@ -39,6 +39,11 @@ test: $(READY) ## Run everything that CI runs: format, lint, imports, types, tes
 	@$(BIN)/mypy
 	@$(WITH_DATABASE) test --fast -- $(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
+.PHONY: torture
+torture: $(READY) ## Break everything for a long time: SEED=1 MINUTES=30 ONLY=kill-collector
+	@PYTHONPATH=scripts $(BIN)/python -m tests.torture --seed $(or $(SEED),1) \
+	  --minutes $(or $(MINUTES),30) $(if $(ONLY),--only $(ONLY))
+
 .PHONY: format
 format: $(READY) ## Format the sources and mend what the linter can
 	@$(BIN)/ruff check --fix
@@ -56,5 +61,5 @@ lock: $(READY) ## Lock the requirements anew, to the newest that pyproject.toml 
 
 .PHONY: clean
 clean: ## Remove the environment and the private databases of this checkout
-	@for name in demo test run; do $(PYTHON) scripts/timescaledb.py drop $$name; done
+	@for name in demo test run torture; do $(PYTHON) scripts/timescaledb.py drop $$name; done
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
