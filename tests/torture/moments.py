@@ -35,11 +35,12 @@ async def strike_at(moment: Moment, rig: Rig, strike: Strike) -> None:
     draw = rig.random.uniform
     match moment:
         case Moment.ANY:
-            await asyncio.sleep(draw(0, 4))
+            await asyncio.sleep(draw(0, 5))
         case Moment.STARTING:
             await asyncio.sleep(draw(0, 1))
         case Moment.POLLING:
-            await asyncio.sleep(draw(0, 3) // 1 + _until_next_second() + draw(0, 0.05))
+            seconds = rig.random.randrange(5)
+            await asyncio.sleep(seconds + _until_next_second() + draw(0, 0.05))
         case Moment.COPYING:
             await _heard(rig, b"COPY ", draw(0, 0.02))
         case Moment.ACKNOWLEDGING:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.torture import kills, outages, poison, unwilling
 from tests.torture.rig import INTERVALS, Rig, new_database
@@ -31,7 +31,7 @@ class Scenario:
     seconds: float = 0.0
     """What one time takes, at the least, if that is long."""
     sizes: Sizes = SMALL
-    intervals: Mapping[str, int] = INTERVALS
+    intervals: Mapping[str, int] = field(default_factory=lambda: INTERVALS)
     home: Home = _ordinary
 
 

@@ -37,6 +37,8 @@ class Server(Cluster):
         with self._lock():
             try:
                 await self.start()
+                password = urlsplit(self.maintenance).password
+                await self.execute(f"CREATE ROLE {WRITER} LOGIN PASSWORD '{password}'")
                 yield self
             finally:
                 await self.kill()
@@ -104,11 +106,6 @@ class Server(Cluster):
         async with self.session(database) as connection:
             for statement in statements:
                 await connection.execute(statement)
-
-    async def create_role(self) -> None:
-        """Create the collector's role, with the superuser's password."""
-        password = urlsplit(self.maintenance).password
-        await self.execute(f"CREATE ROLE {WRITER} LOGIN PASSWORD '{password}'")
 
     async def throw_out(self, database: str) -> None:
         """End the collector's sessions."""
