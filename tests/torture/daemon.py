@@ -63,6 +63,7 @@ class Daemon:
     peaks: Peaks = field(default_factory=Peaks)
     kills: int = 0
     process: Process | None = None
+    _since: int = 0
     _said: asyncio.Event = field(default_factory=asyncio.Event)
     _reading: asyncio.Task[None] | None = None
     _watching: asyncio.Task[None] | None = None
@@ -72,6 +73,7 @@ class Daemon:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")
         }
+        self._since = len(self.events)
         self.process = await asyncio.create_subprocess_exec(
             *DIES_WITH_US,
             *(sys.executable, "-m", "collector", "run"),
@@ -91,6 +93,8 @@ class Daemon:
 
     async def stop(self) -> int:
         """Stop in order; return how many rows are left in the journal."""
+        # Before that it has no handler for the signal.
+        await self.hears("collector.started", since=self._since)
         status = await self._end(signal.SIGTERM)
         if status != 0:
             self.trouble.append(f"status {status} after SIGTERM")

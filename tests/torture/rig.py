@@ -133,7 +133,6 @@ class Rig:
         async with asyncio.timeout(CAUGHT_UP_SECONDS):
             while await self.daemon.stop() > 0:
                 await self.daemon.start(**_NO_VENUES)
-                await self.daemon.hears("collector.started", since=0)
         return await self.verdict()
 
 
