@@ -21,6 +21,8 @@ class Moment(StrEnum):
     STARTING = "starting"
     POLLING = "polling"
     """Replies come and are written to the journal: at the beginning of a second."""
+    REPORTED = "reported"
+    """A poll has just been reported done: what it brought must be on disk."""
     COPYING = "copying"
     COMMIT_UNHEARD = "commit-unheard"
     """The database has not been told to commit."""
@@ -43,15 +45,21 @@ async def strike_at(moment: Moment, rig: Rig, strike: Strike) -> None:
             await asyncio.sleep(seconds + _until_next_second() + draw(0, 0.05))
         case Moment.COPYING:
             await _heard(rig, b"COPY ", draw(0, 0.02))
+        case Moment.REPORTED:
+            await _said(rig, "poll.done")
         case Moment.ACKNOWLEDGING:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_PATIENCE_SECONDS):
-                    await rig.daemon.hears("sink.stored")
+            await _said(rig, "sink.stored")
             await asyncio.sleep(draw(0, 0.01))
         case Moment.COMMIT_UNHEARD | Moment.COMMIT_UNANSWERED:
             await _in_commit(rig, strike, unheard=moment is Moment.COMMIT_UNHEARD)
             return
     await strike()
+
+
+async def _said(rig: Rig, event: str) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await rig.daemon.hears(event)
 
 
 async def _heard(rig: Rig, words: bytes, delay: float) -> None:
