@@ -61,5 +61,5 @@ lock: $(READY) ## Lock the requirements anew, to the newest that pyproject.toml 
 
 .PHONY: clean
 clean: ## Remove the environment and the private databases of this checkout
-	@for name in demo test run torture; do $(PYTHON) scripts/timescaledb.py drop $$name; done
+	@for name in demo test run; do $(PYTHON) scripts/timescaledb.py drop $$name; done
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -54,7 +54,8 @@ async def _run(seed: int, seconds: float, only: str | None) -> list[Figures]:
     def say(text: str) -> None:
         sys.stderr.write(f"{time.monotonic() - started:6.0f} s  {text}\n")
 
-    async with Server("torture").open() as server:
+    # By name, so that several scenarios can be run beside one another.
+    async with Server("-".join(("torture", only or "all"))).open() as server:
         for name in [only] if only else SCENARIOS:
             if stop.is_set():
                 break
