@@ -15,6 +15,14 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _CONNECT_SECONDS = 10
 _COMMAND_SECONDS = 60
 
+_LET_GO = """
+SET idle_in_transaction_session_timeout = '15s';
+SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4;
+SET tcp_user_timeout = '30s'
+"""
+"""When the server gives up a session whose collector is gone without a word. Its transaction holds
+a lock that the next session waits for, and the server's own patience is two hours."""
+
 _ABOUT_THE_DATA = (
     asyncpg.DataError,  # class 22: out of range, not a number, not in this encoding
     asyncpg.IntegrityConstraintViolationError,  # class 23: null, check, unique, foreign key
@@ -50,13 +58,11 @@ class Database:
             RowsRefused: the server refuses the data.
         """
         with translated():
-            connection = await self._connected()
             try:
-                yield connection
+                yield await self._connected()
             except BaseException:
                 # Whatever state it is in, nobody has to reason about it any more.
-                self._connection = None
-                connection.terminate()
+                await self.close()
                 raise
 
     async def close(self) -> None:
@@ -67,13 +73,38 @@ class Database:
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(
+            connection = await asyncpg.connect(
                 self._dsn,
                 timeout=_CONNECT_SECONDS,
                 command_timeout=_COMMAND_SECONDS,
                 server_settings={"application_name": self._application, "timezone": "UTC"},
             )
+            self._connection = connection
+            await connection.execute(_LET_GO)
         return self._connection
+
+
+@asynccontextmanager
+async def all_or_nothing(connection: Connection) -> AsyncIterator[None]:
+    """Run the block in a transaction, or in a part of the one that is under way.
+
+    Only where the server refuses the data is the connection of use afterwards. After anything else
+    `session` throws it away, which ends the transaction; to ask the server for that as well would
+    be to wait for one that may not answer, even when the daemon has been told to stop.
+
+    Raises:
+        RowsRefused, DatabaseUnavailable: as `session`; nothing was written.
+    """
+    with translated():
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            with translated():
+                yield
+        except RowsRefused:
+            await transaction.rollback()
+            raise
+        await transaction.commit()
 
 
 @contextmanager

@@ -94,7 +94,7 @@ async def _repeat(
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told in the table
             figures.verdict.problems.append(f"{type(error).__name__}: {error}")
             break
-        figures.times += scenario.extent if scenario.share else 1
+        figures.times += scenario.extent if scenario.often else 1
         last = rig.catch_ups[-1] if rig.catch_ups else 0.0
         say(f"{figures.name}: {figures.times} times, caught up in {last:.1f} s")
     stopped.cancel()

@@ -18,7 +18,7 @@ import psutil
 Event = dict[str, Any]
 
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
-_STOP_SECONDS = 20.0
+_STOP_SECONDS = 10.0  # Docker waits as long before it kills
 _LINE_BYTES = 2**20
 _SAMPLE_SECONDS = 0.25
 

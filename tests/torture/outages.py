@@ -1,5 +1,8 @@
 """The database away: down, refused, swallowed, cut off, slow. `polls` says for how many polls."""
 
+import asyncio
+from functools import partial
+
 from tests.torture.rig import Rig
 
 _RSS_MORE = 48 * 2**20
@@ -44,6 +47,36 @@ async def half_open(rig: Rig, polls: int) -> None:
     rig.proxy.wire.open.clear()
     await away(rig, polls)
     rig.proxy.abandon()
+
+
+async def stopped_in_black_hole(rig: Rig, times: int) -> None:
+    """The collector is told to stop while it waits for a database that does not answer."""
+    for _ in range(times):
+        await _frozen_at(rig, b"COPY ")
+        await rig.daemon.stop()
+        rig.proxy.wire.open.set()
+        await rig.daemon.start()
+
+
+async def zombie(rig: Rig, times: int) -> None:
+    """The collector's machine is gone without a word, and its transaction still holds its locks."""
+    for _ in range(times):
+        await _frozen_at(rig, b"COMMIT")
+        await rig.daemon.kill()
+        rig.proxy.abandon()
+        await rig.daemon.start()
+
+
+async def _frozen_at(rig: Rig, words: bytes) -> None:
+    frozen = asyncio.Event()
+    rig.proxy.on(words, before=partial(_freeze, rig, frozen))
+    await frozen.wait()
+
+
+async def _freeze(rig: Rig, frozen: asyncio.Event) -> None:
+    rig.proxy.wire.open.clear()
+    frozen.set()
+    await rig.proxy.wire.open.wait()
 
 
 async def slow(rig: Rig, polls: int) -> None:

@@ -71,7 +71,10 @@ class Proxy:
         self._writers.clear()
 
     def abandon(self) -> None:
-        """Leave the connections there are as they are, without a word to either side."""
+        """Leave the connections there are as they are, without a word to either side.
+
+        Each side finds that out by itself, or not.
+        """
         self.wire = Wire()
 
     async def mend(self) -> None:

@@ -26,6 +26,8 @@ class Scenario:
     fault: Fault
     extent: int = 2
     """How many polls it lasts, or how often it happens each time."""
+    often: bool = False
+    """Which of the two."""
     share: float = 0.0
     """Of the time that is given; the rest is what one time takes."""
     seconds: float = 0.0
@@ -49,10 +51,10 @@ _LIVELY = Sizes(bitget=10, htx=361, synthetix=40)
 """So many rows that an outage would be seen in the memory of a collector that kept them there."""
 
 SCENARIOS: Mapping[str, Scenario] = {
-    "kill-collector": Scenario(once(kills.kill_collector), extent=5, share=0.4),
-    "kill-database": Scenario(once(kills.kill_database), extent=5, share=0.15),
-    "kill-both": Scenario(once(kills.kill_both), extent=5, share=0.15),
-    "restart-in-copy": Scenario(once(kills.restart_database), share=0.02),
+    "kill-collector": Scenario(once(kills.kill_collector), extent=5, share=0.4, often=True),
+    "kill-database": Scenario(once(kills.kill_database), extent=5, share=0.15, often=True),
+    "kill-both": Scenario(once(kills.kill_both), extent=5, share=0.15, often=True),
+    "restart-in-copy": Scenario(once(kills.restart_database), share=0.02, often=True),
     "down-3s": Scenario(outages.down, extent=3, share=0.02),
     "down-40s": Scenario(outages.down, extent=40, seconds=50, sizes=_LIVELY),
     "down-10min": Scenario(outages.down, extent=600, seconds=660, sizes=_LIVELY),
@@ -60,14 +62,16 @@ SCENARIOS: Mapping[str, Scenario] = {
     "black-hole": Scenario(outages.black_hole, extent=4, share=0.02),
     "black-hole-75s": Scenario(outages.black_hole, extent=75, seconds=90),
     "half-open": Scenario(outages.half_open, extent=4, seconds=150),
+    "stopped-in-black-hole": Scenario(outages.stopped_in_black_hole, share=0.03, often=True),
+    "zombie": Scenario(outages.zombie, extent=1, seconds=40, often=True),
     "slow": Scenario(outages.slow, extent=4, share=0.02, sizes=_LIVELY),
-    "cut": Scenario(outages.cut, extent=5, share=0.06),
+    "cut": Scenario(outages.cut, extent=5, share=0.06, often=True),
     "absent-server": Scenario(outages.absent_server, share=0.02),
     "absent-database": Scenario(outages.absent_database, share=0.02),
     "read-only": Scenario(unwilling.read_only, share=0.02),
     "too-many-connections": Scenario(unwilling.too_many_connections, share=0.02),
-    "deadlock": Scenario(unwilling.deadlock, extent=1, share=0.03),
-    "cancelled": Scenario(unwilling.cancelled, share=0.02),
+    "deadlock": Scenario(unwilling.deadlock, extent=1, share=0.03, often=True),
+    "cancelled": Scenario(unwilling.cancelled, share=0.02, often=True),
     "disk-full": Scenario(unwilling.disk_full, share=0.02, home=unwilling.small_disk),
     "poison-row": Scenario(
         poison.poison, extent=1, sizes=poison.SIZES, intervals=poison.INTERVALS, share=0.01

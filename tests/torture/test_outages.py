@@ -12,6 +12,7 @@ FAULTS: list[tuple[Fault, int]] = [
     (outages.down, 3),
     (outages.refused, 2),
     (outages.black_hole, 2),
+    (outages.stopped_in_black_hole, 1),
     (outages.slow, 1),
     (outages.cut, 3),
     (outages.absent_server, 1),
