@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from tests.torture.proxy import SwallowedError
+from tests.torture.proxy import COMMIT, COPY, SwallowedError
 from tests.torture.rig import Rig
 
 Strike = Callable[[], Awaitable[object]]
@@ -44,7 +44,7 @@ async def strike_at(moment: Moment, rig: Rig, strike: Strike) -> None:
             seconds = rig.random.randrange(5)
             await asyncio.sleep(seconds + _until_next_second() + draw(0, 0.05))
         case Moment.COPYING:
-            await _heard(rig, b"COPY ", draw(0, 0.02))
+            await _heard(rig, COPY, draw(0, 0.02))
         case Moment.REPORTED:
             await _said(rig, "poll.done")
         case Moment.ACKNOWLEDGING:
@@ -84,9 +84,9 @@ async def _in_commit(rig: Rig, strike: Strike, *, unheard: bool) -> None:
         raise SwallowedError
 
     if unheard:
-        rig.proxy.on(b"COMMIT", before=hold)
+        rig.proxy.on(COMMIT, before=hold)
     else:
-        rig.proxy.on(b"COMMIT", after=hold)
+        rig.proxy.on(COMMIT, after=hold)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(heard.wait(), _PATIENCE_SECONDS)
     rig.proxy.wire.hooks.clear()

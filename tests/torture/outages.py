@@ -3,6 +3,7 @@
 import asyncio
 from functools import partial
 
+from tests.torture.proxy import COMMIT, COPY
 from tests.torture.rig import Rig
 
 _RSS_MORE = 48 * 2**20
@@ -52,7 +53,7 @@ async def half_open(rig: Rig, polls: int) -> None:
 async def stopped_in_black_hole(rig: Rig, times: int) -> None:
     """The collector is told to stop while it waits for a database that does not answer."""
     for _ in range(times):
-        await _frozen_at(rig, b"COPY ")
+        await _frozen_at(rig, COPY)
         await rig.daemon.stop()
         rig.proxy.wire.open.set()
         await rig.daemon.start()
@@ -61,7 +62,7 @@ async def stopped_in_black_hole(rig: Rig, times: int) -> None:
 async def zombie(rig: Rig, times: int) -> None:
     """The collector's machine is gone without a word, and its transaction still holds its locks."""
     for _ in range(times):
-        await _frozen_at(rig, b"COMMIT")
+        await _frozen_at(rig, COMMIT)
         await rig.daemon.kill()
         rig.proxy.abandon()
         await rig.daemon.start()

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 
 _CHUNK = 2**16
 
+COPY = b"COPY "
+COMMIT = b"COMMIT;"
+"""The statement; the word alone is in the staging table's definition as well."""
+
 
 class SwallowedError(OSError):
     """Raised by a hook: what it heard is not passed on, and the connection ends."""
