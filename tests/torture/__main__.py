@@ -83,7 +83,6 @@ def _print(figures: list[Figures], seed: int) -> None:
         table.add_column(heading, justify="right")
     for each in figures:
         if each.not_run is not None:
-            table.add_row(each.name, f"not run: {each.not_run}")
             continue
         verdict = each.verdict
         kills = each.collector_kills + each.database_kills
@@ -98,6 +97,9 @@ def _print(figures: list[Figures], seed: int) -> None:
         )
     console = Console(width=max(140, Console().width), highlight=False)
     console.print(table)
+    for each in figures:
+        if each.not_run is not None:
+            console.print(f"{each.name}: not run; {each.not_run}")
     console.print(
         "lost: snapshots of polls reported done that are not in the hypertable; twice: rows written"
         " or counted again; wrong: rows that no venue served; other: counters, order, limits, ends"

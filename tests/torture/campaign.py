@@ -11,7 +11,7 @@ from tests.torture.server import Server
 from tests.torture.unwilling import CannotHereError
 from tests.torture.verdict import Verdict
 
-_PATIENCE_SECONDS = 300.0
+_PATIENCE_SECONDS = 200.0
 """More than anything takes: what is still not mended by then never will be."""
 
 Say = Callable[[str], None]
