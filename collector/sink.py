@@ -10,11 +10,14 @@ import structlog
 from collector.db import Database
 from collector.db.migrate import migrate, pending, shipped
 from collector.db.store import store
-from collector.errors import DatabaseError
+from collector.errors import DatabaseError, DatabaseSlow
 from collector.health import UpDown
 from collector.journal import Entry, Journal
 
 log = structlog.get_logger()
+
+_RECORDS = 2000
+"""In a batch, at the most; a database that does not manage in time is given fewer."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Sink:
         self._pace = pace
         self._hurry = asyncio.Event()
         self._schema_is_right = False
+        self._records = _RECORDS
 
     async def run(self) -> None:
         """Move records from the journal to the database, for ever."""
@@ -55,8 +59,8 @@ class Sink:
             await self._journal.filled()
             await self._linger()
             entries = await self._journal.oldest(self._pace.batch_rows)
-            await self._store(entries)
-            await self._journal.forget(entries[-1].seq)
+            written = await self._store(entries)
+            await self._journal.forget(written[-1].seq)
 
     async def drain(self) -> None:
         """Wait until the journal is empty, without lingering."""
@@ -69,8 +73,12 @@ class Sink:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hurry.wait(), self._pace.linger)
 
-    async def _store(self, entries: list[Entry]) -> None:
-        """Write entries; a database that is away or unwilling is tried again without end."""
+    async def _store(self, entries: list[Entry]) -> list[Entry]:
+        """Write entries; a database that is away or unwilling is tried again without end.
+
+        Returns:
+            What was written: all of them, or the oldest if the database is too slow for all.
+        """
         async for attempt in stamina.retry_context(
             on=DatabaseError,
             attempts=None,
@@ -80,7 +88,11 @@ class Sink:
             wait_jitter=self._pace.backoff,
         ):
             with attempt:
-                await self._attempt(entries)
+                some = entries[: self._records]
+                await self._attempt(some)
+                self._records = min(2 * self._records, _RECORDS)
+                return some
+        raise AssertionError("stamina either returns or raises")
 
     async def _attempt(self, entries: list[Entry]) -> None:
         try:
@@ -91,6 +103,8 @@ class Sink:
         except DatabaseError as error:
             # It may come back as another server, or restored from last week.
             self._schema_is_right = False
+            if isinstance(error, DatabaseSlow):
+                self._records = max(1, len(entries) // 2)
             self._health.failed(str(error))
             raise
         self._health.worked()

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from collector.errors import DatabaseUnavailable, RowsRefused
+from collector.errors import DatabaseSlow, DatabaseUnavailable, RowsRefused
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -120,12 +120,14 @@ def translated() -> Iterator[None]:
         raise RowsRefused(_sentence(error), sqlstate=_sqlstate(error)) from error
     except UnicodeEncodeError as error:
         raise RowsRefused(f"not storable as UTF-8: {error.reason}") from error
+    except TimeoutError as error:
+        raise DatabaseSlow(_sentence(error)) from error
     except (
         asyncpg.PostgresError,
         asyncpg.InterfaceError,
         asyncpg.InternalClientError,
         ssl.SSLError,
-        OSError,  # with TimeoutError, among others
+        OSError,
     ) as error:
         raise DatabaseUnavailable(_sentence(error), sqlstate=_sqlstate(error)) from error
 
