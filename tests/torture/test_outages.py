@@ -13,7 +13,6 @@ FAULTS: list[tuple[Fault, int]] = [
     (outages.refused, 2),
     (outages.black_hole, 2),
     (outages.stopped_in_black_hole, 1),
-    (outages.zombie, 1),
     (outages.slow, 1),
     (outages.cut, 3),
     (outages.absent_server, 1),
