@@ -40,6 +40,11 @@ test: $(READY) ## Run everything that CI runs: format, lint, imports, types, aud
 	@$(BIN)/python scripts/audit.py requirements.txt
 	@$(WITH_DATABASE) test --fast -- $(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
+.PHONY: torture
+torture: $(READY) ## Break everything for a long time: SEED=1 MINUTES=30 ONLY=kill-collector
+	@PYTHONPATH=scripts $(BIN)/python -m tests.torture --seed $(or $(SEED),1) \
+	  --minutes $(or $(MINUTES),30) $(if $(ONLY),--only $(ONLY))
+
 .PHONY: format
 format: $(READY) ## Format the sources and mend what the linter can
 	@$(BIN)/ruff check --fix

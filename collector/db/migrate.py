@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector.db import Connection, Database, translated
+from collector.db import Connection, Database, all_or_nothing, translated
 from collector.errors import DatabaseError, DatabaseUnavailable, MigrationError
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
@@ -184,14 +184,13 @@ async def _lock(connection: Connection) -> None:
 
 async def _apply(connection: Connection, migration: Migration) -> None:
     try:
-        with translated():
-            async with connection.transaction():
-                await connection.execute(migration.sql)
-                await connection.execute(
-                    "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
-                    migration.version,
-                    migration.name,
-                    migration.checksum,
-                )
+        async with all_or_nothing(connection):
+            await connection.execute(migration.sql)
+            await connection.execute(
+                "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
+                migration.version,
+                migration.name,
+                migration.checksum,
+            )
     except DatabaseError as error:
         raise type(error)(f"{migration.name}: {error}", sqlstate=error.sqlstate) from error
