@@ -39,6 +39,15 @@ test: $(READY) ## Run everything that CI runs: format, lint, imports, types, tes
 	@$(BIN)/mypy
 	@$(WITH_DATABASE) test --fast -- $(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(READY) ## Fuzz replies and configuration; CASES=1000000 SEED=1
+	@$(BIN)/python -m tests.fuzz --cases $(or $(CASES),1000000) --seed $(or $(SEED),1)
+	@$(BIN)/python -m tests.fuzz --cases $(or $(FILES),100000) --seed $(or $(SEED),1) --configuration
+
+.PHONY: mutations
+mutations: $(READY) ## Break the code in small ways and see that the tests notice
+	@$(WITH_DATABASE) mutations --fast -- $(BIN)/python scripts/mutations.py $(ARGS)
+
 .PHONY: format
 format: $(READY) ## Format the sources and mend what the linter can
 	@$(BIN)/ruff check --fix

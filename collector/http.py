@@ -28,6 +28,7 @@ from collector.errors import (
     VenueError,
 )
 from collector.limits import Limiter, Slot
+from collector.venues.fields import readable
 from collector.venues.spec import FaultKind, Reply, Request, Venue
 
 log = structlog.get_logger()
@@ -37,7 +38,6 @@ _READ_SECONDS = 5.0
 _TOTAL_SECONDS = 15.0
 _CHUNK = 2**16
 _SHOWN = 80
-_DETAIL_MAX = 200
 
 _BY_FAULT: Mapping[FaultKind, type[VenueError]] = {
     FaultKind.RATE_LIMITED: RateLimited,
@@ -232,7 +232,7 @@ class VenueClient:
         code: str | None = None,
     ) -> VenueError:
         return kind(
-            detail[:_DETAIL_MAX],
+            readable(detail),
             venue=self.venue.name,
             endpoint=request.endpoint,
             symbol=request.symbol,
