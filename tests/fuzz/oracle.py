@@ -122,7 +122,7 @@ def row(seed: Seed, tree: Tree, found: Tree) -> Row:
         if figure is not None:
             figures[column] = figure
     least = min(verdicts, key=lambda each: each.value)
-    return Row(least, str(symbol), ts_ms, figures)
+    return Row(least, symbol if isinstance(symbol, str) else "", ts_ms, figures)
 
 
 def listed(seed: Seed, found: Tree) -> tuple[Verdict, str]:
@@ -131,9 +131,10 @@ def listed(seed: Seed, found: Tree) -> tuple[Verdict, str]:
         return Verdict.BAD, ""
     ids = [_only(found, key) for key in _IDS[seed.venue.name]]
     verdict = min((identifier(each) for each in ids), key=lambda each: each.value)
-    if seed.venue.name == "htx" and str(ids[2]).rpartition("-")[2] == "":
+    symbol, last = (each if isinstance(each, str) else "" for each in (ids[0], ids[2]))
+    if seed.venue.name == "htx" and not last.rpartition("-")[2]:
         verdict = Verdict.BAD
-    return verdict, str(ids[0])
+    return verdict, symbol
 
 
 def identifier(value: Tree) -> Verdict:
@@ -151,7 +152,7 @@ def amount(value: Tree, *, number: bool) -> tuple[Verdict, Figure | None]:
     if not value or not set(value) <= set("0123456789.eE+-") or value[0] in "+-":
         return Verdict.BAD, None
     mantissa, _, exponent = value.lower().partition("e")
-    if len(exponent) > 3 or len(mantissa) > 90:
+    if len(exponent) > 6 or len(mantissa) > 2000:
         return Verdict.EITHER, None  # wrong or beyond any market, and it may be told as either
     try:
         json.loads(value, parse_float=Decimal, parse_int=Decimal)  # the grammar of JSON decides
@@ -161,6 +162,7 @@ def amount(value: Tree, *, number: bool) -> tuple[Verdict, Figure | None]:
     whole, _, fraction = mantissa.partition(".")
     shift = int(exponent or 0)
     small = len(whole) <= 38 and len(whole) + shift <= 38 and len(fraction) - shift <= 58
+    small = small and len(exponent) <= 3
     return (Verdict.GOOD if small else Verdict.EITHER), Figure(str(value), exact)
 
 

@@ -1,12 +1,16 @@
 """Replies made wrong in any way: nothing breaks, and nothing wrong is stored."""
 
 import json
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from collector import exactjson
 from collector.venues import VENUES
+from collector.venues.fields import ShapeError
+from collector.venues.spec import Reply
 from tests.fuzz import cases, mutate
 from tests.fuzz.cases import Case
 from tests.fuzz.invariants import Kind
@@ -62,3 +66,31 @@ def test_any_bytes_in_any_place_of_a_reply_are_survived(venue: str, data: st.Dat
     inside = data.draw(st.binary(max_size=20), label="bytes")
 
     cases.run(Case(seed, seed.body[:first] + inside + seed.body[last:]))
+
+
+@pytest.mark.parametrize("row", [b"0", b"{}"])
+def test_a_reply_of_many_tiny_rows_does_not_hold_up_the_others(row: bytes) -> None:
+    """Two hundred thousand rows are refused as a whole, at no more than the cost of reading."""
+    start = next(each for each in starts() if each.seed.name == "htx/normal")
+    body = b'{"status": "ok", "ts": 1638754059540, "data": [%s]}' % b",".join([row] * 200_000)
+    payload = exactjson.decode(body)
+    reply = Reply(start.seed.request, payload, start.seed.received_at)
+    began = time.process_time()
+
+    with pytest.raises(ShapeError, match="data: 200000 rows, more than 10000"):
+        start.seed.venue.parse(reply)
+
+    assert time.process_time() - began < 0.1
+
+
+def test_a_huge_row_costs_no_more_than_what_is_kept_of_it() -> None:
+    """Of a row that is set aside two thousand characters stay; the rest is not even written out."""
+    start = next(each for each in starts() if each.seed.name == "htx/normal")
+    huge = b"[%s]" % b",".join([b"0"] * 500_000)
+    body = b'{"status": "ok", "ts": 1638754059540, "data": [%s]}' % huge
+    reply = Reply(start.seed.request, exactjson.decode(body), start.seed.received_at)
+    began = time.process_time()
+    found = start.seed.venue.parse(reply)
+
+    assert time.process_time() - began < 0.1
+    assert [len(reject.raw) for reject in found.rejects] == [2000]

@@ -4,7 +4,7 @@ It shares nothing with `collector.exactjson`, so that the same mistake is not ma
 """
 
 import json
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 
 class Token(str):
@@ -59,7 +59,7 @@ def write(tree: Tree, *, ascii_only: bool = True) -> bytes:
             left.append(_Piece("{"))
         elif isinstance(node, list):
             left.append(_Piece("]"))
-            items: list[Tree] = node
+            items = cast("list[Tree]", node)
             for number, item in reversed(list(enumerate(items))):
                 left += [item, _Piece(", " if number else "")]
             left.append(_Piece("["))
@@ -79,6 +79,6 @@ def copied(tree: Tree) -> Tree:
     if isinstance(tree, Members):
         return Members((key, copied(value)) for key, value in tree)
     if isinstance(tree, list):
-        items: list[Tree] = tree
+        items = cast("list[Tree]", tree)
         return [copied(value) for value in items]
     return tree

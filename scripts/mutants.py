@@ -1,0 +1,307 @@
+"""One-line mistakes that somebody may make one day, and the tests that must notice each."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A mistake: in `file`, `old` becomes `new`; `tests` are expected to fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+_CASES = ("tests/venues/test_parse.py",)
+_LIMITS = ("tests/limits",)
+_HTTP = ("tests/http",)
+_STORE = ("tests/db/test_store.py", "tests/db/test_refusals.py")
+_SINK = ("tests/test_sink.py",)
+_FUZZ = ("tests/fuzz",)
+_FIELDS = "collector/venues/fields.py"
+_CLIENT = "collector/http.py"
+_WINDOW = "collector/limits/window.py"
+_TABLES = "collector/db/store.py"
+
+MUTANTS = (
+    Mutant(
+        "free a limiter slot one window after its send",
+        "collector/limits/__init__.py",
+        "gate.window.give_back(now, gate.round_trips.credit())",
+        "gate.window.give_back(self._sent_at, gate.round_trips.credit())",
+        _LIMITS,
+    ),
+    Mutant(
+        "free the slot of a lost request at once",
+        "collector/limits/__init__.py",
+        "                gate.window.give_back(now)\n",
+        "                gate.window.untake()\n",
+        _LIMITS,
+    ),
+    Mutant(
+        "a limiter window without its margin",
+        _WINDOW,
+        "self.seconds = limit.seconds * _CLOCK_RATE + _CLOCK_STEP",
+        "self.seconds = limit.seconds * 0.98",
+        _LIMITS,
+    ),
+    Mutant(
+        "a limiter credit of more than the round trip",
+        _WINDOW,
+        "return max(0.0, min(self._SHARE * self._fastest, self._fastest - spread / 2))",
+        "return 2 * self._fastest + spread",
+        _LIMITS,
+    ),
+    Mutant(
+        "a fresh process forgets what the last one sent",
+        _WINDOW,
+        "if limit.seconds <= _REMEMBERED_START:",
+        "if limit.seconds < 0:",
+        _LIMITS,
+    ),
+    Mutant(
+        "ignore Retry-After",
+        _CLIENT,
+        "retry_after=None if response is None else _retry_after(response.headers),",
+        "retry_after=None,",
+        _HTTP,
+    ),
+    Mutant(
+        "retry outside the limiter, on a dropped connection",
+        _CLIENT,
+        "session._retry_connection = False",
+        "session._retry_connection = True",
+        _HTTP,
+    ),
+    Mutant(
+        "retry outside the limiter, on any trouble",
+        _CLIENT,
+        "                except VenueError as error:\n",
+        "                except ServerFault:\n"
+        "                    return await self._exchange(request, base_url, slot)\n"
+        "                except VenueError as error:\n",
+        _HTTP,
+    ),
+    Mutant(
+        "no turning to the other host",
+        _CLIENT,
+        "            self._turn_from(base_url, error)\n",
+        "            return\n",
+        _HTTP,
+    ),
+    Mutant(
+        "a body without a cap",
+        _CLIENT,
+        "if len(body) > request.max_bytes:",
+        "if len(body) < 0:",
+        _HTTP,
+    ),
+    Mutant(
+        "redirects are followed",
+        _CLIENT,
+        "allow_redirects=False",
+        "allow_redirects=True",
+        _HTTP,
+    ),
+    Mutant(
+        "a venue's words as they come",
+        _CLIENT,
+        "            readable(detail),\n",
+        "            detail,\n",
+        _HTTP,
+    ),
+    Mutant(
+        "drop zero",
+        _FIELDS,
+        "    if match is None:\n",
+        '    if match is None or not value.strip("0."):\n',
+        _CASES,
+    ),
+    Mutant(
+        "parse through float",
+        _FIELDS,
+        "DecimalText(str(value) if exponent is None",
+        "DecimalText(str(float(value)) if exponent is None",
+        _CASES,
+    ),
+    Mutant(
+        "parse through float, seen by the fuzzer alone",
+        _FIELDS,
+        "DecimalText(str(value) if exponent is None",
+        "DecimalText(str(float(value)) if exponent is None",
+        _FUZZ,
+    ),
+    Mutant(
+        "accept NaN",
+        _FIELDS,
+        'r"(0|[1-9][0-9]*)',
+        'r"(NaN|0|[1-9][0-9]*)',
+        _CASES,
+    ),
+    Mutant(
+        "accept NaN, seen by the fuzzer alone",
+        _FIELDS,
+        'r"(0|[1-9][0-9]*)',
+        'r"(NaN|0|[1-9][0-9]*)',
+        _FUZZ,
+    ),
+    Mutant(
+        "lose the reply of a bad row",
+        _FIELDS,
+        "            rejects.append(reject(problem, row, optional(row, key)))\n"
+        "        else:\n            good.",
+        "            raise\n        else:\n            good.",
+        _CASES,
+    ),
+    Mutant(
+        "lose the reply of a bad row, seen by the fuzzer alone",
+        _FIELDS,
+        "            rejects.append(reject(problem, row, optional(row, key)))\n"
+        "        else:\n            good.",
+        "            raise\n        else:\n            good.",
+        _FUZZ,
+    ),
+    Mutant(
+        "believe the first of two contradicting rows",
+        _FIELDS,
+        "if all(snapshot == twins[0][0] for snapshot, _ in twins):",
+        "if twins:",
+        _CASES,
+    ),
+    Mutant(
+        "milliseconds cut off",
+        _FIELDS,
+        "_EPOCH + timedelta(milliseconds=milliseconds)",
+        "_EPOCH + timedelta(seconds=milliseconds // 1000)",
+        _CASES,
+    ),
+    Mutant(
+        "any timestamp will do",
+        _FIELDS,
+        "if not received_at - OLDEST <= moment <= received_at + NEWEST:",
+        "if moment < OLDEST + _EPOCH:",
+        _CASES,
+    ),
+    Mutant(
+        "as many rows as a body can hold",
+        _FIELDS,
+        "if len(value) > _ROWS_MAX:",
+        "if len(value) < 0:",
+        _FUZZ,
+    ),
+    Mutant(
+        "a reply for another symbol than asked",
+        "collector/venues/bitget.py",
+        "if symbol != reply.request.symbol:",
+        "if symbol is None:",
+        _CASES,
+    ),
+    Mutant(
+        "swap the two clocks",
+        "collector/db/batch.py",
+        "            snapshot.exchange_ts.isoformat(),\n"
+        "            self.received_at.isoformat(),\n",
+        "            self.received_at.isoformat(),\n"
+        "            snapshot.exchange_ts.isoformat(),\n",
+        _STORE,
+    ),
+    Mutant(
+        "names without COPY's escapes",
+        "collector/db/batch.py",
+        "snapshot.symbol.translate(_COPY_ESCAPES)",
+        "snapshot.symbol",
+        _STORE,
+    ),
+    Mutant(
+        "lose the batch of a row that the database refuses",
+        _TABLES,
+        "        if len(rows) == 1:\n",
+        "        if rows:\n",
+        _STORE,
+    ),
+    Mutant(
+        "a contradicting value is dropped silently",
+        _TABLES,
+        'batch.reject(row, "contradicts the row stored for the same exchange_ts")',
+        "del row",
+        _STORE,
+    ),
+    Mutant(
+        "counters twice: marks are not looked at",
+        _TABLES,
+        "return [entry for entry in entries if entry.seq > marks.get(entry.session, -1)]",
+        "return [entry for entry in entries if marks is not None]",
+        _STORE,
+    ),
+    Mutant(
+        "counters twice: marks are not moved",
+        _TABLES,
+        "await _move_marks(connection, entries)",
+        "await _move_marks(connection, entries[:0])",
+        _STORE,
+    ),
+    Mutant(
+        "acknowledge before the commit",
+        "collector/sink.py",
+        "            await self._store(entries)\n"
+        "            await self._journal.forget(entries[-1].seq)\n",
+        "            await self._journal.forget(entries[-1].seq)\n"
+        "            await self._store(entries)\n",
+        (*_SINK, "tests/fuzz/test_order.py"),
+    ),
+    Mutant(
+        "give up on a database that is away",
+        "collector/sink.py",
+        "attempts=None,",
+        "attempts=1,",
+        _SINK,
+    ),
+    Mutant(
+        "store rows of instruments that are not listed",
+        "collector/instruments.py",
+        "kept = [row for row in wanted if self._lists(row) or row.symbol in unsure]",
+        "kept = wanted",
+        ("tests/test_instruments.py",),
+    ),
+    Mutant(
+        "a bad password is shown in a message",
+        "collector/config.py",
+        'given = "what is there" if "dsn" in problem["loc"] else _shown(problem["input"])',
+        'given = repr(problem["input"])',
+        ("tests/config",),
+    ),
+    Mutant(
+        "the address of the database in a repr",
+        "collector/db/__init__.py",
+        'return f"Database({self.address})"',
+        'return f"Database({self._dsn})"',
+        _FUZZ,
+    ),
+    Mutant(
+        "a record whose checksum is not compared",
+        "collector/records.py",
+        "if zlib.crc32(body) != checksum:",
+        "if checksum is None:",
+        ("tests/journal", "tests/fuzz/test_records.py"),
+    ),
+)
+
+JOURNAL = (
+    Mutant(
+        "skip the sync of the journal",
+        "collector/journal/storage.py",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA synchronous = OFF",
+        ("tests/journal",),
+    ),
+    Mutant(
+        "a journal without a bound",
+        "collector/journal/__init__.py",
+        "if storage.used_bytes(connection) + len(body) > self.max_bytes - reserve:",
+        "if reserve < 0:",
+        ("tests/journal",),
+    ),
+)
+"""Those of the journal, in one place."""
