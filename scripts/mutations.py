@@ -4,7 +4,7 @@
     mutations.py float NaN       those with one of these words in their name
 
 Works on a scratch copy of the checkout. The tests that must notice a mistake pass there first; then
-each mistake is made, its tests are run, and it is unmade. Status 1 if one of them goes unnoticed, or
+each mistake is made, its tests are run, and it is unmade. Status 1 if one goes unnoticed, or
 if the line that it changes is not there exactly once.
 """
 

@@ -60,7 +60,7 @@ def test_a_file_that_was_found_by_fuzzing_is_refused_in_order(text: str) -> None
         assert reader.run(Case(text.encode()))[0] == "refused"
 
 
-@pytest.mark.parametrize("value", ["[2001-99-99]", "[" * 1500, "9" * 5000, "[!!int x]"])
+@pytest.mark.parametrize("value", ["[2001-99-99]", "[" * 400, "9" * 5000, "[!!int x]"])
 def test_a_variable_that_is_no_yaml_is_a_text(value: str) -> None:
     """It is refused where a text is not permitted, with its own name, and nothing breaks."""
     with configuration.Reader() as reader:
