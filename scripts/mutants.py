@@ -16,6 +16,7 @@ class Mutant:
 
 _CASES = ("tests/venues/test_parse.py",)
 _LIMITS = ("tests/limits",)
+_MODEL = "tests/limits/test_window_never_exceeded.py"
 _HTTP = ("tests/http",)
 _STORE = ("tests/db/test_store.py", "tests/db/test_refusals.py")
 _SINK = ("tests/test_sink.py",)
@@ -53,10 +54,7 @@ MUTANTS = (
         "return max(0.0, min(self._SHARE * self._fastest, self._fastest - spread / 2))",
         "return 2 * self._fastest + spread",
         # Not those of Hypothesis: they would look for the smallest counterexample for minutes.
-        (
-            "tests/limits/test_window_never_exceeded.py"
-            "::test_a_bitget_sweep_is_safe_and_close_to_ideal",
-        ),
+        (f"{_MODEL}::test_a_bitget_sweep_is_safe_and_close_to_ideal",),
     ),
     Mutant(
         "a fresh process forgets what the last one sent",
@@ -253,7 +251,7 @@ MUTANTS = (
         "            await self._journal.forget(entries[-1].seq)\n",
         "            await self._journal.forget(entries[-1].seq)\n"
         "            await self._store(entries)\n",
-        (*_SINK, "tests/fuzz/test_order.py"),
+        ("tests/fuzz/test_order.py",),
     ),
     Mutant(
         "give up on a database that is away",
