@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mutants import JOURNAL, MUTANTS, Mutant
+from mutants import FUZZER, JOURNAL, MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[1]
 _TIMEOUT = 600
@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> int:
     """Make the mistakes whose names have one of the words; return the exit status."""
     chosen = [
         each
-        for each in (*MUTANTS, *JOURNAL)
+        for each in (*MUTANTS, *FUZZER, *JOURNAL)
         if not words or any(word in each.name for word in words)
     ]
     misplaced = [each for each in chosen if _count(ROOT, each) != 1]
