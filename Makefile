@@ -45,6 +45,15 @@ torture: $(READY) ## Break everything for a long time: SEED=1 MINUTES=30 ONLY=ki
 	@PYTHONPATH=scripts $(BIN)/python -m tests.torture --seed $(or $(SEED),1) \
 	  --minutes $(or $(MINUTES),30) $(if $(ONLY),--only $(ONLY))
 
+.PHONY: fuzz
+fuzz: $(READY) ## Fuzz replies and configuration; CASES=1000000 SEED=1
+	@$(BIN)/python -m tests.fuzz --cases $(or $(CASES),1000000) --seed $(or $(SEED),1)
+	@$(BIN)/python -m tests.fuzz --cases $(or $(FILES),100000) --seed $(or $(SEED),1) --configuration
+
+.PHONY: mutations
+mutations: $(READY) ## Break the code in small ways and see that the tests notice
+	@$(WITH_DATABASE) mutations --fast -- $(BIN)/python scripts/mutations.py $(ARGS)
+
 .PHONY: format
 format: $(READY) ## Format the sources and mend what the linter can
 	@$(BIN)/ruff check --fix

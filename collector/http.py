@@ -29,6 +29,7 @@ from collector.errors import (
 )
 from collector.headers import retry_after, whole
 from collector.limits import Limiter, Slot
+from collector.venues.fields import readable
 from collector.venues.spec import FaultKind, Reply, Request, Venue
 
 log = structlog.get_logger()
@@ -38,7 +39,6 @@ _READ_SECONDS = 5.0
 _TOTAL_SECONDS = 15.0
 _CHUNK = 2**16
 _SHOWN = 80
-_DETAIL_MAX = 200
 
 _BY_FAULT: Mapping[FaultKind, type[VenueError]] = {
     FaultKind.RATE_LIMITED: RateLimited,
@@ -251,7 +251,7 @@ class VenueClient:
         code: str | None = None,
     ) -> VenueError:
         return kind(
-            detail[:_DETAIL_MAX],
+            readable(detail),
             venue=self.venue.name,
             endpoint=request.endpoint,
             symbol=request.symbol,
