@@ -42,7 +42,7 @@ def test_frames_behind_damage_are_found() -> None:
 
     whole = [each for each in found if isinstance(each, Frame)]
     assert [each.packed() for each in whole] == [data, data]
-    assert [each.size for each in found if isinstance(each, Damage)] == [13, 3 + len(data)]
+    assert [each.size for each in found if isinstance(each, Damage)] == [13, 4, len(data) - 1]
 
 
 async def test_a_sync_reaches_the_operating_system(
