@@ -39,6 +39,11 @@ test: $(READY) ## Run everything that CI runs: format, lint, imports, types, tes
 	@$(BIN)/mypy
 	@$(WITH_DATABASE) test --fast -- $(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
+.PHONY: longrun
+longrun: $(READY) ## Run the daemon for MINUTES (60) at fifty times the real load: what grows?
+	@$(PYTHON) scripts/timescaledb.py drop longrun
+	@$(WITH_DATABASE) longrun -- $(BIN)/python -m benchmarks.long_run $(if $(MINUTES),--minutes $(MINUTES))
+
 .PHONY: format
 format: $(READY) ## Format the sources and mend what the linter can
 	@$(BIN)/ruff check --fix
@@ -56,5 +61,5 @@ lock: $(READY) ## Lock the requirements anew, to the newest that pyproject.toml 
 
 .PHONY: clean
 clean: ## Remove the environment and the private databases of this checkout
-	@for name in demo test run; do $(PYTHON) scripts/timescaledb.py drop $$name; done
+	@for name in demo longrun test run; do $(PYTHON) scripts/timescaledb.py drop $$name; done
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
