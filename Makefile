@@ -54,6 +54,11 @@ fuzz: $(READY) ## Fuzz replies and configuration; CASES=1000000 SEED=1
 mutations: $(READY) ## Break the code in small ways and see that the tests notice
 	@$(WITH_DATABASE) mutations --fast -- $(BIN)/python scripts/mutations.py $(ARGS)
 
+.PHONY: longrun
+longrun: $(READY) ## Run the daemon for MINUTES (60) at fifty times the real load: what grows?
+	@$(PYTHON) scripts/timescaledb.py drop longrun
+	@$(WITH_DATABASE) longrun -- $(BIN)/python -m benchmarks.long_run $(if $(MINUTES),--minutes $(MINUTES))
+
 .PHONY: format
 format: $(READY) ## Format the sources and mend what the linter can
 	@$(BIN)/ruff check --fix
@@ -71,5 +76,5 @@ lock: $(READY) ## Lock the requirements anew, to the newest that pyproject.toml 
 
 .PHONY: clean
 clean: ## Remove the environment and the private databases of this checkout
-	@for name in demo test run; do $(PYTHON) scripts/timescaledb.py drop $$name; done
+	@for name in demo longrun test run; do $(PYTHON) scripts/timescaledb.py drop $$name; done
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -39,4 +39,4 @@ async def test_what_a_venue_says_can_be_logged_and_kept(answer: Answer) -> None:
         outcome=Outcome.FAILED,
         error=said,
     )
-    assert record == records.decode(*records.encode(record))
+    assert record == records.decode(records.encode(record))
