@@ -30,9 +30,9 @@ MUTANTS = (
     Mutant(
         "free a limiter slot one window after its send",
         "collector/limits/__init__.py",
-        "            gate.round_trips.observe(host, now - self._sent_at)\n"
+        "            gate.round_trips.observe(host, self._sent_at, now)\n"
         "            gate.window.give_back(now)\n",
-        "            gate.round_trips.observe(host, now - self._sent_at)\n"
+        "            gate.round_trips.observe(host, self._sent_at, now)\n"
         "            gate.window.give_back(self._sent_at)\n",
         _LIMITS,
     ),

@@ -50,7 +50,7 @@ class Slot:
         if remaining is not None:
             self._gates[0].window.remaining(remaining, self._over_at_send, now)
         for gate in self._gates:
-            gate.round_trips.observe(host, now - self._sent_at)
+            gate.round_trips.observe(host, self._sent_at, now)
             gate.window.give_back(now)
             gate.grant()
         self._held = False

@@ -18,18 +18,25 @@ _REMEMBERED_START = 10.0  # seconds
 class RoundTrips:
     """The round trips of one budget, and how much earlier they let a slot be given back."""
 
-    _ENOUGH = 20
+    _ENOUGH = 60
+    _ENOUGH_SECONDS = 2.0
+    """The first burst is no measure: whatever held it up on its way held up all of it."""
     _SHARE = 0.75
 
     def __init__(self) -> None:
         self._fastest = math.inf
         self._recent: deque[float] = deque(maxlen=64)
         self._hosts: set[str] = set()
+        self._first = math.inf
+        self._last = -math.inf
         self._credit: float | None = 0.0
         """None if it has to be worked out anew."""
 
-    def observe(self, host: str, seconds: float) -> None:
-        """Take note of one reply that came `seconds` after its request had really left."""
+    def observe(self, host: str, sent_at: float, now: float) -> None:
+        """Take note of a reply that comes now, to a request that really left at `sent_at`."""
+        seconds = now - sent_at
+        self._first = min(self._first, now)
+        self._last = now
         self._hosts.add(host)
         self._fastest = min(self._fastest, seconds)
         self._recent.append(seconds)
@@ -50,7 +57,10 @@ class RoundTrips:
         return self._credit
 
     def _worked_out(self) -> float:
-        if len(self._recent) < self._ENOUGH or len(self._hosts) > 1:
+        seen_for = self._last - self._first
+        if len(self._recent) < self._ENOUGH or seen_for < self._ENOUGH_SECONDS:
+            return 0.0
+        if len(self._hosts) > 1:
             return 0.0
         spread = median(self._recent) - self._fastest
         return max(0.0, min(self._SHARE * self._fastest, self._fastest - spread / 2))

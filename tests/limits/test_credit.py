@@ -71,6 +71,12 @@ def test_a_standstill_of_ours_is_not_taken_for_the_network(late: float) -> None:
     assert most(lambda n, _: Course(late=late if n < 20 else 0.0), requests=300) <= 20
 
 
+@pytest.mark.parametrize("there", [0.05, 0.2, 0.6])
+def test_the_first_burst_is_not_taken_for_the_network(there: float) -> None:
+    """A venue or a machine that is busy at the start holds up all of it on its way there."""
+    assert most(lambda n, _: Course(there=there if n < 20 else 0.01), requests=300) <= 20
+
+
 def test_a_network_that_becomes_faster_is_noticed_at_its_first_reply() -> None:
     """Slots that would be given back early, for the slow network's sake, are held again."""
 
