@@ -38,6 +38,7 @@ _TOTAL_SECONDS = 15.0
 _CHUNK = 2**16
 _SHOWN = 80
 _DETAIL_MAX = 200
+_DIGITS_MAX = 18
 
 _BY_FAULT: Mapping[FaultKind, type[VenueError]] = {
     FaultKind.RATE_LIMITED: RateLimited,
@@ -232,12 +233,12 @@ class VenueClient:
         code: str | None = None,
     ) -> VenueError:
         return kind(
-            detail[:_DETAIL_MAX],
+            _printable(detail, _DETAIL_MAX),
             venue=self.venue.name,
             endpoint=request.endpoint,
             symbol=request.symbol,
             status=None if response is None else response.status,
-            code=code,
+            code=None if code is None else _printable(code, _SHOWN),
             retry_after=None if response is None else _retry_after(response.headers),
         )
 
@@ -277,8 +278,16 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
+def _printable(text: str, most: int) -> str:
+    """Cut a venue's words, and write out what is no Unicode text and so fits into no file."""
+    return text[:most].encode(errors="backslashreplace").decode()
+
+
 def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() else None
+    """Return a plausible count; Python refuses to read numbers of thousands of digits."""
+    if text is None or len(text) > _DIGITS_MAX or not (text.isascii() and text.isdecimal()):
+        return None
+    return int(text)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -286,11 +295,11 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("Retry-After", "").strip()
     if not text:
         return None
-    if _whole(text) is not None:
+    if text.isascii() and text.isdecimal():
         return float(text)
     try:
         # The venue's own Date makes its clock drop out of the difference.
         since = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.now(UTC)
         return max(0.0, (parsedate_to_datetime(text) - since).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
