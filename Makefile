@@ -32,12 +32,32 @@ check: $(READY) ## Say what config.yaml asks of the venues
 	@$(BIN)/collector check
 
 .PHONY: test
-test: $(READY) ## Run everything that CI runs: format, lint, imports, types, tests
+test: $(READY) ## Run everything that CI runs: format, lint, imports, types, audit, tests
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
+	@$(BIN)/python scripts/audit.py requirements.txt
 	@$(WITH_DATABASE) test --fast -- $(BIN)/pytest -n 4 --dist worksteal $(ARGS)
+
+.PHONY: torture
+torture: $(READY) ## Break everything for a long time: SEED=1 MINUTES=30 ONLY=kill-collector
+	@PYTHONPATH=scripts $(BIN)/python -m tests.torture --seed $(or $(SEED),1) \
+	  --minutes $(or $(MINUTES),30) $(if $(ONLY),--only $(ONLY))
+
+.PHONY: fuzz
+fuzz: $(READY) ## Fuzz replies and configuration; CASES=1000000 SEED=1
+	@$(BIN)/python -m tests.fuzz --cases $(or $(CASES),1000000) --seed $(or $(SEED),1)
+	@$(BIN)/python -m tests.fuzz --cases $(or $(FILES),100000) --seed $(or $(SEED),1) --configuration
+
+.PHONY: mutations
+mutations: $(READY) ## Break the code in small ways and see that the tests notice
+	@$(WITH_DATABASE) mutations --fast -- $(BIN)/python scripts/mutations.py $(ARGS)
+
+.PHONY: longrun
+longrun: $(READY) ## Run the daemon for MINUTES (60) at fifty times the real load: what grows?
+	@$(PYTHON) scripts/timescaledb.py drop longrun
+	@$(WITH_DATABASE) longrun -- $(BIN)/python -m benchmarks.long_run $(if $(MINUTES),--minutes $(MINUTES))
 
 .PHONY: format
 format: $(READY) ## Format the sources and mend what the linter can
@@ -56,5 +76,5 @@ lock: $(READY) ## Lock the requirements anew, to the newest that pyproject.toml 
 
 .PHONY: clean
 clean: ## Remove the environment and the private databases of this checkout
-	@for name in demo test run; do $(PYTHON) scripts/timescaledb.py drop $$name; done
+	@for name in demo longrun test run; do $(PYTHON) scripts/timescaledb.py drop $$name; done
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist

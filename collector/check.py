@@ -7,7 +7,7 @@ from collector import budget
 from collector.app import sweepers
 from collector.budget import Budget
 from collector.db import Database
-from collector.db.migrate import pending, shipped
+from collector.db.migrate import may_write, pending, shipped
 from collector.errors import DatabaseError, VenueError
 from collector.http import Patience
 from collector.models import Instrument, Kind, Sides
@@ -63,12 +63,17 @@ async def database_state(dsn: str) -> str:
             licence = await connection.fetchval(
                 "SELECT current_setting('timescaledb.license', true)"
             )
+            writes = bool(todo) or await may_write(connection)
     except DatabaseError as error:
         return f"{database.address}: {error}"
     finally:
         await database.close()
     edition = {"apache": "Apache-2", "timescale": "Community"}.get(licence or "", "no")
-    schema = f"{len(todo)} migrations are pending" if todo else "the schema is up to date"
+    schema = "the schema is up to date"
+    if todo:
+        schema = f"pending: {', '.join(each.name for each in todo)}; run `collector migrate`"
+    elif not writes:
+        schema += ", but this role may not write: run `collector migrate` as the owner"
     return f"{database.address}: TimescaleDB {version or ''} ({edition} edition), {schema}"
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from collector import __version__, app, check, config, log, show
 from collector.db import Database
-from collector.db.migrate import migrate, pending, shipped
+from collector.db.migrate import Migrated, migrate, pending, shipped
 from collector.demo import demo
 from collector.errors import CollectorError, ConfigError
 from collector.http import Patience
@@ -184,15 +184,17 @@ async def _migrate(database: Database, *, plan: bool) -> None:
     try:
         if plan:
             async with database.session() as connection:
-                todo = await pending(connection, shipped())
+                done = Migrated(await pending(connection, shipped()), None)
         else:
-            todo = await migrate(database)
+            done = await migrate(database)
     finally:
         await database.close()
-    for each in todo:
+    for each in done.applied:
         click.echo(f"{'would apply' if plan else 'applied'} {each.name}")
-    if not todo:
+    if not done.applied:
         click.echo("nothing to do, the schema is up to date")
+    if done.problem is not None:
+        click.echo(f"collector: {done.problem}", err=True)
 
 
 async def _poll(settings: Settings, venue: str, *, as_json: bool) -> None:

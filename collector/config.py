@@ -2,6 +2,7 @@
 
 import re
 import reprlib
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ _TYPED = re.compile(r"true|false|[-+]?[0-9]+(\.[0-9]+)?|[\[{].*", re.ASCII | re.
 _PERMITTED = {
     "bool_type": "true, false",
     "byte_size": "a size such as 256MiB",
+    "byte_size_unit": "a size such as 256MiB",
     "finite_number": "a finite number",
     "float_type": "a number",
     "greater_than": "more than {gt}",
@@ -45,7 +47,10 @@ _PERMITTED = {
 """What is permitted, in our words, by Pydantic's names for what went wrong."""
 
 _SECRET = "database.dsn"  # noqa: S105 - the key of one
+_QUOTED_SECRET = re.compile(r"""(["'])(?:[^@]+@.*|@.+)\1""", re.DOTALL)
 _SIZE_MAX = 2**20
+_INTEGER_MAX = 10**40
+_KEY_MAX = 100
 
 
 def load(path: Path | None, environment: Mapping[str, str]) -> Settings:
@@ -85,6 +90,7 @@ class _Check:
             for name, value in sorted(environment.items())
             if name.startswith(PREFIX)
         }
+        self._places = {_join(*path.split(".")) for path in self._variables}
 
     def settings(self, document: object, source: str) -> Settings:
         merged = self._overridden(document)
@@ -155,7 +161,7 @@ class _Check:
                 permitted = ", ".join(venue.product_types) or "none; this venue has no such thing"
                 self._note(
                     f"{path}.product_types",
-                    f"{product_type!r} is not permitted; permitted: {permitted}",
+                    f"{_shown(product_type)} is not permitted; permitted: {permitted}",
                 )
         return section.model_copy(
             update={
@@ -165,7 +171,7 @@ class _Check:
         )
 
     def _note(self, path: str, problem: str) -> None:
-        origin = f" ({_variable(path)})" if path in self._variables else ""
+        origin = f" ({_variable(path)})" if path in self._places else ""
         self._problems.append(f"{path or 'top level'}{origin}: {problem}")
 
 
@@ -183,20 +189,40 @@ def _read(path: Path) -> object:
     if len(text) > _SIZE_MAX:
         raise ConfigError(str(path), [f"larger than {_SIZE_MAX} bytes"])
     try:
-        document: object = YAML(typ="safe", pure=True).load(text.decode())
+        document = _yaml(text.decode())
     except UnicodeDecodeError as error:
         raise ConfigError(str(path), [f"not UTF-8 at byte {error.start}"]) from error
+    except _NotYamlError as error:
+        raise ConfigError(str(path), [str(error)]) from error
+    return {} if document is None else document
+
+
+class _NotYamlError(Exception):
+    """A text is not YAML; where, and why, and no secret in it."""
+
+
+def _yaml(text: str) -> object:
+    """Return what a text says.
+
+    Raises:
+        _NotYamlError: nothing that can be read.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they quote the text, and go to standard error
+            document: object = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
         problem = (error.problem or error.context or "not YAML").splitlines()[0]
         if isinstance(error, DuplicateKeyError):  # its text shows the values, and one is a secret
             problem = problem.partition(" with value")[0]
-        raise ConfigError(str(path), [where + problem]) from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        problem = (str(error) or "nested too deeply").splitlines()[0]
-        raise ConfigError(str(path), [f"not YAML: {problem}"]) from error
-    return {} if document is None else document
+        raise _NotYamlError(where + _discreet(problem)) from error
+    except Exception as error:  # the library lets through whatever a strange tag or date causes
+        known = isinstance(error, YAMLError | ValueError)
+        problem = str(error).splitlines()[0] if known and str(error) else type(error).__name__
+        raise _NotYamlError(f"not YAML: {_discreet(problem)}") from error
+    return document
 
 
 def _typed(value: str) -> object:
@@ -204,10 +230,9 @@ def _typed(value: str) -> object:
     if not _TYPED.fullmatch(value):
         return value
     try:
-        typed: object = YAML(typ="safe", pure=True).load(value)
-    except YAMLError:
+        return _yaml(value)
+    except _NotYamlError:
         return value
-    return typed
 
 
 def _sentence(section: type[BaseModel], problem: ErrorDetails) -> str:
@@ -215,14 +240,36 @@ def _sentence(section: type[BaseModel], problem: ErrorDetails) -> str:
     if problem["type"] == "extra_forbidden":
         return _unknown(section.model_fields)
     context = {name: str(value) for name, value in problem.get("ctx", {}).items()}
-    permitted = _PERMITTED.get(problem["type"], problem["msg"]).format(**context)
+    known = _PERMITTED.get(problem["type"])
+    permitted = _shown(problem["msg"]) if known is None else known.format(**context)
     given = "what is there" if "dsn" in problem["loc"] else _shown(problem["input"])
     return f"{given} is not permitted; permitted: {permitted}"
 
 
+class _Short(reprlib.Repr):
+    """Cuts values short; of a text that may be a URL with a password it shows the @ alone."""
+
+    def repr_str(self, x: str, level: int) -> str:
+        return "@" if "@" in x else super().repr_str(x, level)
+
+    def repr_int(self, x: int, level: int) -> str:
+        return super().repr_int(x, level) if abs(x) < _INTEGER_MAX else "a huge number"
+
+    def repr_instance(self, x: object, level: int) -> str:
+        return "@" if "@" in repr(x) else super().repr_instance(x, level)
+
+
 def _shown(value: object) -> str:
     """Return a value cut short, unless it may be a URL with a password."""
-    return "what is there" if "@" in str(value) else reprlib.repr(value)
+    short = _Short()
+    short.maxlevel = 3
+    shown = short.repr(value)
+    return "what is there" if "@" in shown else shown
+
+
+def _discreet(problem: str) -> str:
+    """Return a library's words without what they quote, if that may be a URL with a password."""
+    return _QUOTED_SECRET.sub("what is there", problem)
 
 
 def _unknown(permitted: Iterable[str]) -> str:
@@ -230,7 +277,13 @@ def _unknown(permitted: Iterable[str]) -> str:
 
 
 def _join(*parts: object) -> str:
-    return ".".join(str(part) for part in parts if part != "")
+    return ".".join(_key(part) for part in parts if part != "")
+
+
+def _key(part: object) -> str:
+    """Return a key as it stands, if it is short, printable and no URL with a password."""
+    known = isinstance(part, str) and len(part) <= _KEY_MAX and part.isprintable()
+    return str(part) if known and "@" not in str(part) else _shown(part)
 
 
 def _variable(path: str) -> str:

@@ -25,7 +25,7 @@ from collector.errors import CollectorError, DatabaseError
 
 QUESTION = (
     "SELECT venue, count(*), count(DISTINCT symbol), max(exchange_ts) FROM open_interest"
-    " GROUP BY venue"
+    " GROUP BY venue ORDER BY venue"
 )
 _START_SECONDS = 20.0
 _STOP_SECONDS = 12.0
@@ -180,7 +180,7 @@ def _explain(console: Console, dsn: str, url: str, folder: Path) -> None:
 async def _rows(database: Database) -> Sequence[tuple[object, ...]]:
     try:
         async with database.session() as connection:
-            return [tuple(row) for row in await connection.fetch(f"{QUESTION} ORDER BY venue")]
+            return [tuple(row) for row in await connection.fetch(QUESTION)]
     except DatabaseError:
         return []  # the daemon has not made its tables yet
 

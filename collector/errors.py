@@ -20,6 +20,7 @@
     │   └── JournalInUse       another process has it
     └── DatabaseError
         ├── DatabaseUnavailable   may pass: try again
+        │   └── DatabaseSlow      no answer in time: try again with less
         ├── RowsRefused           about the data: one of these rows, at least, is at fault
         └── MigrationError        the schema is not what this version needs
 
@@ -187,6 +188,10 @@ class DatabaseError(CollectorError):
 
 class DatabaseUnavailable(DatabaseError):
     """The database is away or unwilling just now; the sink tries again without end."""
+
+
+class DatabaseSlow(DatabaseUnavailable):
+    """It did not answer in time; a smaller batch may get through."""
 
 
 class RowsRefused(DatabaseError):

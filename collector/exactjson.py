@@ -6,6 +6,8 @@ beside a bad one.
 """
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 
 class Number(str):
@@ -41,15 +43,48 @@ def decode(body: bytes) -> object:
     return value
 
 
-def encode(value: object) -> str:
-    """Return a decoded value as ASCII JSON again, numbers as they were written."""
+def encode(value: object, most: int) -> str:
+    """Return the first `most` characters of a decoded value as ASCII JSON.
+
+    Numbers are as they were written. What comes after the cut costs nothing, however much it is.
+    """
+    pieces: list[str] = []
+    length = 0
+    waiting = [_pieces(value, most)]
+    while waiting and length < most:
+        piece = next(waiting[-1], None)
+        if piece is None:
+            waiting.pop()
+        elif isinstance(piece, str):
+            pieces.append(piece)
+            length += len(piece)
+        else:
+            waiting.append(_pieces(piece.value, most))
+    return "".join(pieces)[:most]
+
+
+@dataclass(frozen=True)
+class _Inner:
+    """A value inside another; a deep one takes no stack."""
+
+    value: object
+
+
+def _pieces(value: object, most: int) -> Iterator[str | _Inner]:
     match value:
         case Number():
-            return str(value)
+            yield value[:most]
+        case str():
+            yield json.dumps(value[:most])
         case dict():
-            members = (f"{encode(str(name))}: {encode(item)}" for name, item in value.items())
-            return "{" + ", ".join(members) + "}"
+            for number, (name, item) in enumerate(value.items()):
+                yield f"{', ' if number else '{'}{json.dumps(name[:most])}: "
+                yield _Inner(item)
+            yield "}" if value else "{}"
         case list():
-            return "[" + ", ".join(map(encode, value)) + "]"
+            for number, item in enumerate(value):
+                yield ", " if number else "["
+                yield _Inner(item)
+            yield "]" if value else "[]"
         case _:
-            return json.dumps(value)
+            yield json.dumps(value)

@@ -20,11 +20,17 @@ class UpDown:
     facts: dict[str, object]
     clock: Callable[[], float]
     down_since: float | None = None
+    lasting: bool = False
+    """Whether a human has to do something, since it does not pass by itself."""
 
-    def failed(self, error: str) -> None:
-        """Say that it does not work; the log hears it the first time only."""
+    def failed(self, error: str, *, lasting: bool = False) -> None:
+        """Say that it does not work; the log hears it the first time, and once if it is lasting."""
         if self.down_since is None:
             self.down_since = self.clock()
+            self.lasting = lasting
+            log.warning(self.down_event, **self.facts, error=error)
+        elif lasting and not self.lasting:
+            self.lasting = True
             log.warning(self.down_event, **self.facts, error=error)
 
     def worked(self) -> None:
@@ -32,6 +38,7 @@ class UpDown:
         if self.down_since is not None:
             seconds = round(self.clock() - self.down_since, 1)
             self.down_since = None
+            self.lasting = False
             log.info(self.recovered_event, **self.facts, after_seconds=seconds)
 
 
@@ -84,7 +91,8 @@ class Health:
         found = [f"{name}: no good poll lately" for name, it in self.venues.items() if it.late()]
         if self.database.down_since is not None:
             seconds = round(self.clock() - self.database.down_since)
-            found.append(f"database: away for {seconds} s; rows wait in the journal")
+            state = "not as it must be" if self.database.lasting else "away"
+            found.append(f"database: {state} for {seconds} s; rows wait in the journal")
         if self.journal.down_since is not None:
             seconds = round(self.clock() - self.journal.down_since)
             found.append(f"journal: cannot be read for {seconds} s")

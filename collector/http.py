@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from types import SimpleNamespace
 
 import aiohttp
 import stamina
@@ -27,7 +27,9 @@ from collector.errors import (
     ServerFault,
     VenueError,
 )
+from collector.headers import retry_after, whole
 from collector.limits import Limiter, Slot
+from collector.venues.fields import readable
 from collector.venues.spec import FaultKind, Reply, Request, Venue
 
 log = structlog.get_logger()
@@ -37,8 +39,6 @@ _READ_SECONDS = 5.0
 _TOTAL_SECONDS = 15.0
 _CHUNK = 2**16
 _SHOWN = 80
-_DETAIL_MAX = 200
-_DIGITS_MAX = 18
 
 _BY_FAULT: Mapping[FaultKind, type[VenueError]] = {
     FaultKind.RATE_LIMITED: RateLimited,
@@ -82,6 +82,7 @@ async def open_session(patience: Patience) -> AsyncIterator[aiohttp.ClientSessio
         connector=connector,
         timeout=timeout,
         cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[_tell_when_sent()],
         headers={
             "User-Agent": f"open-interest-collector/{__version__}",
             "Accept": "application/json",
@@ -91,6 +92,22 @@ async def open_session(patience: Patience) -> AsyncIterator[aiohttp.ClientSessio
         # limiter never saw. There is no public switch; tests/http/ proves that this one works.
         session._retry_connection = False  # noqa: SLF001
         yield session
+
+
+def _tell_when_sent() -> aiohttp.TraceConfig:
+    """Tell a request's slot when it really leaves, after DNS, TCP and TLS."""
+
+    async def headers_sent(
+        _: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        __: aiohttp.TraceRequestHeadersSentParams,
+    ) -> None:
+        slot: Slot = context.trace_request_ctx
+        slot.sent(asyncio.get_running_loop().time())
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(headers_sent)
+    return trace
 
 
 class VenueClient:
@@ -161,8 +178,9 @@ class VenueClient:
                 params=request.query or None,
                 json=request.body,
                 allow_redirects=False,
+                trace_request_ctx=slot,
             ) as response:
-                left = _whole(response.headers.get(self.venue.remaining_header or ""))
+                left = whole(response.headers.get(self.venue.remaining_header or ""))
                 slot.answered(base_url, asyncio.get_running_loop().time(), left)
                 reply = await self._read(request, response)
                 slot.accepted()
@@ -233,13 +251,13 @@ class VenueClient:
         code: str | None = None,
     ) -> VenueError:
         return kind(
-            _printable(detail, _DETAIL_MAX),
+            readable(detail),
             venue=self.venue.name,
             endpoint=request.endpoint,
             symbol=request.symbol,
             status=None if response is None else response.status,
-            code=None if code is None else _printable(code, _SHOWN),
-            retry_after=None if response is None else _retry_after(response.headers),
+            code=code,
+            retry_after=None if response is None else retry_after(response.headers),
         )
 
     def _draw_conclusions(self, error: VenueError, slot: Slot, base_url: str) -> None:
@@ -276,30 +294,3 @@ def _worth_another_try(error: Exception) -> bool:
 def _told(error: Exception) -> str:
     """Say what went wrong in the library's words, which name hosts and times but no secret."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def _printable(text: str, most: int) -> str:
-    """Cut a venue's words, and write out what is no Unicode text and so fits into no file."""
-    return text[:most].encode(errors="backslashreplace").decode()
-
-
-def _whole(text: str | None) -> int | None:
-    """Return a plausible count; Python refuses to read numbers of thousands of digits."""
-    if text is None or len(text) > _DIGITS_MAX or not (text.isascii() and text.isdecimal()):
-        return None
-    return int(text)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that the venue asks us to wait; it may name a moment instead."""
-    text = headers.get("Retry-After", "").strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdecimal():
-        return float(text)
-    try:
-        # The venue's own Date makes its clock drop out of the difference.
-        since = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.now(UTC)
-        return max(0.0, (parsedate_to_datetime(text) - since).total_seconds())
-    except (ValueError, TypeError, OverflowError):
-        return None

@@ -39,8 +39,12 @@ def _at_least(least: str) -> AfterValidator:
 
 
 def _base_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        raise ValueError("a URL such as https://api.example.com") from None
+    if not valid:
         raise ValueError("a URL such as https://api.example.com")
     if parts.query or parts.fragment or parts.username or parts.password:
         raise ValueError("a URL without user, query and fragment")
@@ -51,6 +55,8 @@ def _dsn(value: SecretStr) -> SecretStr:
     try:
         parts = urlsplit(value.get_secret_value())
         valid = parts.scheme in {"postgres", "postgresql"} and parts.port != 0
+        # Then part of the password would be taken for the address, and shown as such.
+        valid = valid and "@" not in parts.path + parts.query + parts.fragment
     except ValueError:
         valid = False
     if not valid:
@@ -58,6 +64,12 @@ def _dsn(value: SecretStr) -> SecretStr:
             "a URL such as postgresql://user:password@host:5432/database, special characters in the"
             " password as %23 and so on"
         )
+    return value
+
+
+def _path(value: Path) -> Path:
+    if "\0" in str(value):
+        raise ValueError("a path without NUL")
     return value
 
 
@@ -83,8 +95,8 @@ class DatabaseSettings(Section):
 class JournalSettings(Section):
     """The durable queue on local disk."""
 
-    path: Path = Path("var/journal")
-    max_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(2**30)
+    path: Annotated[Path, AfterValidator(_path)] = Path("var/journal")
+    max_bytes: Annotated[ByteSize, Field(ge=2**20, le=2**62)] = ByteSize(2**30)
 
 
 class HttpSettings(Section):

@@ -11,11 +11,14 @@ import structlog
 from collector.db import Database
 from collector.db.migrate import migrate, pending, shipped
 from collector.db.store import store
-from collector.errors import DatabaseError, JournalError
+from collector.errors import DatabaseError, DatabaseSlow, JournalError, MigrationError
 from collector.health import Health
 from collector.journal import Entry, Journal
 
 log = structlog.get_logger()
+
+_RECORDS = 2000
+"""In a batch, at the most; a database that does not manage in time is given fewer."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Sink:
         self._pace = pace
         self._hurry = asyncio.Event()
         self._schema_is_right = False
+        self._records = _RECORDS
 
     async def run(self) -> None:
         """Move records from the journal to the database, for ever."""
@@ -76,18 +80,26 @@ class Sink:
         try:
             entries = await self._journal.oldest(self._pace.batch_rows)
             if entries:  # there are none if what there was turned out to be damaged
-                await self._store(entries)
-                await self._journal.forget(entries[-1].seq)
+                written = await self._store(entries)
+                await self._journal.forget(written[-1].seq)
         except JournalError as error:
             self._health.journal.failed(str(error))
             raise
         self._health.journal.worked()
 
-    async def _store(self, entries: list[Entry]) -> None:
-        """Write entries; a database that is away or unwilling is tried again without end."""
+    async def _store(self, entries: list[Entry]) -> list[Entry]:
+        """Write entries; a database that is away or unwilling is tried again without end.
+
+        Returns:
+            What was written: all of them, or the oldest if the database is too slow for all.
+        """
         async for attempt in self._patiently(DatabaseError):
             with attempt:
-                await self._attempt(entries)
+                some = entries[: self._records]
+                await self._attempt(some)
+                self._records = min(2 * self._records, _RECORDS)
+                return some
+        raise AssertionError("stamina either returns or raises")
 
     def _patiently(self, error: type[Exception]) -> AsyncIterator[stamina.Attempt]:
         """Try again without end, slower each time up to a bound."""
@@ -109,7 +121,9 @@ class Sink:
         except DatabaseError as error:
             # It may come back as another server, or restored from last week.
             self._schema_is_right = False
-            self._health.database.failed(str(error))
+            if isinstance(error, DatabaseSlow):
+                self._records = max(1, len(entries) // 2)
+            self._health.database.failed(str(error), lasting=isinstance(error, MigrationError))
             raise
         self._health.database.worked()
         self.totals.stored += tally.stored
@@ -128,11 +142,13 @@ async def bring_up_to_date(database: Database) -> None:
     """Apply pending migrations, if there are any and the role may.
 
     Raises:
-        MigrationError: the schema was made by a newer version, or an applied file has changed.
-        DatabaseUnavailable: the database is away, or the role may not migrate.
+        MigrationError: see `migrate`; a human has to do something.
+        DatabaseUnavailable: the database is away.
     """
     async with database.session() as connection:
         todo = await pending(connection, shipped())
     if todo:
-        applied = await migrate(database)
-        log.info("database.migrated", migrations=[each.name for each in applied])
+        done = await migrate(database)
+        log.info("database.migrated", migrations=[each.name for each in done.applied])
+        if done.problem is not None:
+            log.warning("database.roles", problem=done.problem)

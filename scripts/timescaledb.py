@@ -100,9 +100,8 @@ class Cluster:
             try:
                 port = self._port()
                 password = (self.folder / "password").read_text()
-                address = f"postgresql://postgres:{password}@127.0.0.1:{port}"
-                self._prepare(server, f"{address}/postgres")
-                yield f"{address}/{_DATABASE}"
+                self._prepare(server, port, password)
+                yield f"postgresql://postgres:{password}@127.0.0.1:{port}/{_DATABASE}"
             finally:
                 _stop(server)
 
@@ -186,14 +185,24 @@ class Cluster:
                 return found
         raise SetupError("no free port on 127.0.0.1")
 
-    def _prepare(self, server: subprocess.Popen[bytes], dsn: str) -> None:
+    def _prepare(self, server: subprocess.Popen[bytes], port: int, password: str) -> None:
         """Wait until the server answers, and create the database if it is not there."""
         deadline = time.monotonic() + _START_SECONDS
         create = f"SELECT 'CREATE DATABASE {_DATABASE}' WHERE NOT EXISTS"
         create += f" (SELECT FROM pg_database WHERE datname = '{_DATABASE}') \\gexec\n"
-        psql = [str(self._program("psql")), "--no-psqlrc", "--quiet", dsn]
+        # Not on the command line, which every user of the machine can read.
+        access = {"PGPASSWORD": password, "PGHOST": "127.0.0.1", "PGPORT": str(port)}
+        access |= {"PGUSER": "postgres", "PGDATABASE": "postgres"}
+        psql = [str(self._program("psql")), "--no-psqlrc", "--quiet"]
         while True:
-            done = subprocess.run(psql, input=create, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                psql,
+                input=create,
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, **access},
+            )
             if done.returncode == 0:
                 return
             if server.poll() is not None or time.monotonic() > deadline:

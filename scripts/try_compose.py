@@ -30,10 +30,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 PYTHON_IMAGE = "docker.io/library/python:3.11-slim-bookworm"
 DATABASE_IMAGE = "docker.io/timescale/timescaledb:2.31.0-pg17"
+PASSWORDS = ("POSTGRES_PASSWORD", "OWNER_PASSWORD", "COLLECTOR_PASSWORD", "ANALYST_PASSWORD")
 FILES = ("-f", "docker-compose.yml", "-f", "tests/compose/simulated.yml")
 QUESTION = (
     "SELECT venue, count(*), count(DISTINCT symbol), max(exchange_ts) FROM open_interest"
     " GROUP BY venue ORDER BY venue"
+)
+COUNT = "SELECT count(*) FROM open_interest"
+WHO = (
+    "SELECT usename, application_name, tableowner FROM pg_stat_activity, pg_tables"
+    " WHERE application_name = 'collector' AND tablename = 'open_interest'"
 )
 START_DATABASE = r"""#!/bin/sh
 # Stands in for the official image's start-up script.
@@ -157,7 +163,7 @@ def plugin() -> None:
 
 def main() -> None:
     """Bring everything up, look at it, and take it down."""
-    os.environ["POSTGRES_PASSWORD"] = secrets.token_hex(16)
+    os.environ.update({name: secrets.token_hex(16) for name in PASSWORDS})
     plugin()
     with engine():
         stand_ins()
@@ -167,21 +173,51 @@ def main() -> None:
             say("docker compose up")
             sys.stdout.write(compose("up", "--detach", "--wait"))
             look()
+            rotate()
+            end()
         finally:
             compose("down", "--volumes", "--timeout", "20")
 
 
+def ask(user: str, question: str, *how: str) -> str:
+    """Ask the database as one of its users."""
+    psql = ("exec", "-T", "database", "psql", "-U", user, "-d", "collector")
+    return compose(*psql, *how, "-c", question)
+
+
 def look() -> None:
-    """See rows of all venues, healthy services, and an orderly end."""
-    ask = ("exec", "-T", "database", "psql", "-U", "postgres", "-d", "collector")
+    """See rows of all venues, and healthy services, each with the rights that it should have."""
     deadline = time.monotonic() + 90
-    while compose(*ask, "-At", "-c", "SELECT count(DISTINCT venue) FROM open_interest") != "3\n":
+    while ask("analyst", "SELECT count(DISTINCT venue) FROM open_interest", "-At") != "3\n":
         if time.monotonic() > deadline:
             sys.exit(compose("logs", "collector"))
         time.sleep(1)
     sys.stdout.write(compose("ps", "--all", "--format", "table {{.Service}}\t{{.Status}}"))
     time.sleep(20)
-    sys.stdout.write(compose(*ask, "-c", QUESTION))
+    sys.stdout.write(ask("analyst", QUESTION))
+    sys.stdout.write(ask("postgres", WHO))
+
+
+def rotate() -> None:
+    """Change the passwords in what stands for .env, and see rows arrive with the new ones."""
+    old = [os.environ[name] for name in PASSWORDS]
+    os.environ.update({name: secrets.token_hex(16) for name in PASSWORDS[1:]})
+    say("docker compose up, with new passwords")
+    compose("up", "--detach", "--wait")
+    before = ask("analyst", COUNT, "-At")
+    deadline = time.monotonic() + 60
+    while int(ask("analyst", COUNT, "-At")) <= int(before):
+        if time.monotonic() > deadline:
+            sys.exit(compose("logs", "collector"))
+        time.sleep(1)
+    logs = compose("logs")
+    if any(password in logs for password in old + [os.environ[name] for name in PASSWORDS]):
+        sys.exit("there is a password in the logs")
+    say("rows arrive, and no password is in any log")
+
+
+def end() -> None:
+    """See an orderly end."""
     say("stopping the collector")
     started = time.monotonic()
     compose("stop", "collector")

@@ -5,6 +5,7 @@ import os
 import socket
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -24,6 +25,23 @@ NEEDED = "COLLECTOR__DATABASE__DSN"
 def database_named(dsn: str, name: str) -> str:
     """Return the DSN of another database of the same server."""
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+
+
+@dataclass(frozen=True)
+class Logins:
+    """Those who log in: who migrates, who writes, who reads; each may do no more than that."""
+
+    server_dsn: str
+    owner: str
+    writer: str
+    analyst: str
+    password: str
+
+    def dsn(self, name: str, database: str) -> str:
+        """Return the DSN of one of them."""
+        parts = urlsplit(self.server_dsn)
+        netloc = f"{name}:{self.password}@{parts.netloc.rpartition('@')[2]}"
+        return urlunsplit(parts._replace(netloc=netloc, path=f"/{database}"))
 
 
 async def execute(dsn: str, *statements: str) -> None:
@@ -54,17 +72,37 @@ def server_dsn() -> str:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def template(server_dsn: str) -> AsyncIterator[str]:
+async def logins(server_dsn: str) -> AsyncIterator[Logins]:
+    """Roles of this session; collector_writer and analyst are the server's, and stay."""
+    run = uuid.uuid4().hex
+    names = (f"owner_{run}", f"writer_{run}", f"analyst_{run}")
+    logins = Logins(server_dsn, *names, password=f"sesame-{run}")
+    password = f"LOGIN PASSWORD '{logins.password}'"
+    await execute(server_dsn, *(f"CREATE ROLE {name} {password}" for name in names))
+    await execute(server_dsn, f"ALTER ROLE {logins.owner} CREATEROLE")
+    yield logins
+    await execute(server_dsn, f"DROP ROLE {', '.join(names)}")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def template(server_dsn: str, logins: Logins) -> AsyncIterator[str]:
     """A database with the whole schema, to clone from: four times quicker than to migrate."""
     name = f"template_{uuid.uuid4().hex}"
-    await execute(server_dsn, f"CREATE DATABASE {name}")
-    database = Database(database_named(server_dsn, name))
-    await migrate(database)
-    async with database.session() as connection:
-        # They would keep the template in use.
-        await connection.execute("SELECT _timescaledb_functions.stop_background_workers()")
+    await execute(server_dsn, f"CREATE DATABASE {name} OWNER {logins.owner}")
+    database = Database(logins.dsn(logins.owner, name))
+    assert (await migrate(database)).problem is None
     await database.close()
-    await execute(server_dsn, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    await execute(
+        database_named(server_dsn, name),
+        # They would keep the template in use.
+        "SELECT _timescaledb_functions.stop_background_workers()",
+    )
+    await execute(
+        server_dsn,
+        f"ALTER DATABASE {name} ALLOW_CONNECTIONS false",
+        f"GRANT collector_writer TO {logins.writer}",
+        f"GRANT analyst TO {logins.analyst}",
+    )
     yield name
     await execute(server_dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -79,18 +117,31 @@ async def empty_dsn(server_dsn: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def dsn(server_dsn: str, template: str) -> AsyncIterator[str]:
-    """The DSN of a new database with the schema in it."""
+async def dsn(server_dsn: str, template: str, logins: Logins) -> AsyncIterator[str]:
+    """The DSN of a new database with the schema in it, for somebody who may do everything."""
     name = f"test_{uuid.uuid4().hex}"
-    await execute(server_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    await execute(
+        server_dsn,
+        f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy OWNER {logins.owner}",
+        # What is granted on a database is not in the template.
+        f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
+        f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO collector_writer",
+        f"GRANT CONNECT ON DATABASE {name} TO analyst",
+    )
     yield database_named(server_dsn, name)
     await execute(server_dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
+def writer_dsn(dsn: str, logins: Logins) -> str:
+    """The DSN that the collector has: of a login that is only in collector_writer."""
+    return logins.dsn(logins.writer, dsn.rpartition("/")[2])
+
+
+@pytest.fixture
+async def database(writer_dsn: str) -> AsyncIterator[Database]:
     """The collector's own access to the database of the test."""
-    database = Database(dsn)
+    database = Database(writer_dsn)
     yield database
     await database.close()
 

@@ -57,7 +57,24 @@ def test_anything_else_is_an_error_of_one_kind(body: bytes) -> None:
 @given(documents)
 def test_what_is_decoded_can_be_written_again(document: object) -> None:
     """The raw text of a reject says what the venue said."""
-    again = encode(decode(json.dumps(document).encode()))
+    again = encode(decode(json.dumps(document).encode()), 10**9)
 
     assert json.loads(again) == document
     assert again.isascii()
+
+
+@given(documents, st.integers(1, 100))
+def test_a_document_that_is_cut_is_the_beginning_of_the_whole(document: object, most: int) -> None:
+    """What is kept of a reject is its first characters, found without writing out the rest."""
+    decoded = decode(json.dumps(document).encode())
+
+    assert encode(decoded, 10**9)[:most] == encode(decoded, most)
+
+
+def test_a_deep_value_can_be_written() -> None:
+    """What could be read can be shown, from any depth of the stack."""
+    nested: object = "x"
+    for _ in range(100_000):
+        nested = [nested]
+
+    assert encode(nested, 50) == "[" * 50

@@ -2,6 +2,7 @@
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from collector.errors import CollectorError
 from collector.health import Health
@@ -65,6 +66,29 @@ def test_a_database_that_is_away_is_told_with_how_long(health: Health, clock: Cl
     assert health.problems() == ["database: away for 7 s; rows wait in the journal"]
     health.database.worked()
     assert health.problems() == []
+
+
+def test_what_a_human_has_to_mend_is_told_once_more(health: Health, clock: Clock) -> None:
+    """A database that comes back with a schema that is too old must not hide behind the outage."""
+    for venue in health.venues.values():
+        venue.worked()
+    with capture_logs() as logged:
+        health.database.failed("connection refused")
+        health.database.failed("too old", lasting=True)
+        health.database.failed("connection refused")
+        health.database.failed("too old", lasting=True)
+        clock.now += 7
+        problems = health.problems()
+        health.database.worked()
+        health.database.failed("too old", lasting=True)
+
+    assert problems == ["database: not as it must be for 7 s; rows wait in the journal"]
+    assert [each.get("error") for each in logged] == [
+        "connection refused",
+        "too old",
+        None,
+        "too old",
+    ]
 
 
 async def test_the_server_tells_alive_and_ready(health: Health, unused_port: int) -> None:

@@ -166,6 +166,26 @@ async def test_written_but_not_forgotten_is_written_once(
     assert tuple(counters) == (2, 2, 0)
 
 
+async def test_a_database_that_is_too_slow_for_a_batch_gets_smaller_ones(
+    journal: Journal, database: Database, sql: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same batch again would take as long again, for ever."""
+    monkeypatch.setattr("collector.db._COMMAND_SECONDS", 0.5)
+    await sql.execute(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;"
+        "CREATE TRIGGER slow BEFORE INSERT ON open_interest FOR EACH ROW EXECUTE FUNCTION slow()"
+    )
+    for number in range(40):
+        await journal.append(reply(snapshot(f"S{number:03}")))
+    async with draining(journal, database) as (sink, _):
+        await journal.emptied()
+
+        assert sink.totals == Totals(stored=40)
+    stored = await sql.fetch("SELECT symbol FROM open_interest ORDER BY xmin::text::bigint, ctid")
+    assert [row["symbol"] for row in stored] == [f"S{number:03}" for number in range(40)]
+
+
 async def test_a_journal_that_cannot_be_read_is_told_once_and_tried_again(
     tmp_path: Path, database: Database, sql: Connection
 ) -> None:

@@ -8,12 +8,20 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from collector.errors import DatabaseUnavailable, RowsRefused
+from collector.errors import DatabaseError, DatabaseSlow, DatabaseUnavailable, RowsRefused
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _CONNECT_SECONDS = 10
 _COMMAND_SECONDS = 60
+
+_LET_GO = """
+SET idle_in_transaction_session_timeout = '15s';
+SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4;
+SET tcp_user_timeout = '30s'
+"""
+"""When the server gives up a session whose collector is gone without a word. Its transaction holds
+a lock that the next session waits for, and the server's own patience is two hours."""
 
 _ABOUT_THE_DATA = (
     asyncpg.DataError,  # class 22: out of range, not a number, not in this encoding
@@ -50,13 +58,11 @@ class Database:
             RowsRefused: the server refuses the data.
         """
         with translated():
-            connection = await self._connected()
             try:
-                yield connection
+                yield await self._connected()
             except BaseException:
                 # Whatever state it is in, nobody has to reason about it any more.
-                self._connection = None
-                connection.terminate()
+                await self.close()
                 raise
 
     async def close(self) -> None:
@@ -67,13 +73,40 @@ class Database:
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(
+            connection = await asyncpg.connect(
                 self._dsn,
                 timeout=_CONNECT_SECONDS,
                 command_timeout=_COMMAND_SECONDS,
                 server_settings={"application_name": self._application, "timezone": "UTC"},
             )
+            self._connection = connection
+            await connection.execute(_LET_GO)
         return self._connection
+
+
+@asynccontextmanager
+async def all_or_nothing(connection: Connection) -> AsyncIterator[None]:
+    """Run the block in a transaction, or in a part of the one that is under way.
+
+    Where the server has said what is wrong, the connection is of use afterwards. After anything
+    else `session` throws it away, which ends the transaction; to ask the server for that as well
+    would be to wait for one that may not answer, even when the daemon has been told to stop.
+
+    Raises:
+        RowsRefused, DatabaseUnavailable: as `session`; nothing was written.
+    """
+    with translated():
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            with translated():
+                yield
+        except DatabaseError as error:
+            answered = error.sqlstate is not None or isinstance(error, RowsRefused)
+            if answered and not connection.is_closed():
+                await transaction.rollback()
+            raise
+        await transaction.commit()
 
 
 @contextmanager
@@ -89,12 +122,14 @@ def translated() -> Iterator[None]:
         raise RowsRefused(_sentence(error), sqlstate=_sqlstate(error)) from error
     except UnicodeEncodeError as error:
         raise RowsRefused(f"not storable as UTF-8: {error.reason}") from error
+    except TimeoutError as error:
+        raise DatabaseSlow(_sentence(error)) from error
     except (
         asyncpg.PostgresError,
         asyncpg.InterfaceError,
         asyncpg.InternalClientError,
         ssl.SSLError,
-        OSError,  # with TimeoutError, among others
+        OSError,
     ) as error:
         raise DatabaseUnavailable(_sentence(error), sqlstate=_sqlstate(error)) from error
 

@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector.db import Connection, Database, translated
+from collector.db import Connection, Database, all_or_nothing, translated
 from collector.errors import DatabaseError, DatabaseUnavailable, MigrationError
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _LOCK = 0x6F705F696E74  # "op_int": whoever migrates holds this advisory lock
+_NOT_PERMITTED = {"42501", "3F000"}  # the second: there is no schema that the role may look into
+
+# Null where the schema is older, or where the role is not one that migrates.
+_MAY_GRANT = """
+SELECT has_function_privilege(to_regprocedure('collector_grant_rights()')::oid, 'EXECUTE')
+"""
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -21,6 +27,14 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 );
 COMMENT ON TABLE schema_migrations IS
     'Which migrations have been applied. For the collector itself.';
+"""
+
+
+# As good as all of collector_writer's rights: the one is the grant on tables, the other on the
+# database, which a dump that is restored does not bring with it.
+_MAY_WRITE = """
+SELECT has_table_privilege('open_interest', 'INSERT')
+    AND has_database_privilege(current_database(), 'TEMPORARY')
 """
 
 
@@ -65,17 +79,38 @@ def read(folder: Path) -> Sequence[Migration]:
     return migrations
 
 
+@dataclass(frozen=True)
+class Migrated:
+    """What `migrate` has done."""
+
+    applied: Sequence[Migration]
+    problem: str | None
+    """What could not be granted to the roles, and who can mend that; the owner needs no grant."""
+
+
 async def pending(connection: Connection, migrations: Sequence[Migration]) -> Sequence[Migration]:
     """Return what has not been applied yet.
 
     Raises:
-        MigrationError: the database is newer than this version, or an applied file has changed.
+        MigrationError: the database is newer than this version, an applied file has changed, or
+            the role may not look.
     """
     if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
         return migrations
-    applied = await connection.fetch(
-        "SELECT version, name, checksum FROM schema_migrations ORDER BY version"
-    )
+    try:
+        with translated():
+            applied = await connection.fetch(
+                "SELECT version, name, checksum FROM schema_migrations ORDER BY version"
+            )
+    except DatabaseUnavailable as error:
+        if error.sqlstate not in _NOT_PERMITTED:
+            raise
+        role = await connection.fetchval("SELECT quote_ident(current_user)")
+        raise MigrationError(
+            f"role {role} may not use the collector's tables: GRANT collector_writer TO {role},"
+            " and run `collector migrate` as their owner",
+            sqlstate=error.sqlstate,
+        ) from error
     known = {migration.version: migration for migration in migrations}
     for version, name, checksum in applied:
         if version not in known:
@@ -89,25 +124,54 @@ async def pending(connection: Connection, migrations: Sequence[Migration]) -> Se
     return [migration for migration in migrations if migration.version not in done]
 
 
-async def migrate(
-    database: Database, migrations: Sequence[Migration] | None = None
-) -> Sequence[Migration]:
-    """Apply what is pending, under a lock, each file in a transaction; return what was applied.
+async def may_write(connection: Connection) -> bool:
+    """Tell whether this role could do what `collector run` does, with a schema that is right."""
+    answer: bool = await connection.fetchval(_MAY_WRITE)
+    return answer
+
+
+async def migrate(database: Database, migrations: Sequence[Migration] | None = None) -> Migrated:
+    """Apply what is pending, under a lock, each file in a transaction; then see to the roles.
 
     Raises:
-        MigrationError: see `pending`.
-        DatabaseUnavailable: the database is away, or the role may not do this, and in which file.
+        MigrationError: see `pending`; or the role may not do this, and in which file.
+        DatabaseUnavailable: the database is away, or unwilling, and in which file.
     """
     wanted = shipped() if migrations is None else migrations
     async with database.session() as connection:
         await _lock(connection)
         todo = await pending(connection, wanted)
-        if todo:
-            await connection.execute(_LEDGER)
-        for migration in todo:
-            await _apply(connection, migration)
+        try:
+            if todo:
+                with translated():
+                    await connection.execute(_LEDGER)
+            for migration in todo:
+                await _apply(connection, migration)
+        except DatabaseError as error:
+            if error.sqlstate not in _NOT_PERMITTED:
+                raise
+            role = await connection.fetchval("SELECT quote_ident(current_user)")
+            names = ", ".join(each.name for each in await pending(connection, wanted))
+            raise MigrationError(
+                f"pending: {names}; role {role} may not apply them ({error}):"
+                " run `collector migrate` as the owner of the tables",
+                sqlstate=error.sqlstate,
+            ) from error
+        problem = await _grant(connection)
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
-    return todo
+    return Migrated(todo, problem)
+
+
+async def _grant(connection: Connection) -> str | None:
+    """Give the roles their rights, whatever has become of them since the last time.
+
+    They belong to the server, or to the database itself, and so a migration that is applied once
+    could not keep them right. Return what could not be done.
+    """
+    if not await connection.fetchval(_MAY_GRANT):
+        return None
+    problem: str | None = await connection.fetchval("SELECT collector_grant_rights()")
+    return problem
 
 
 async def _lock(connection: Connection) -> None:
@@ -120,14 +184,13 @@ async def _lock(connection: Connection) -> None:
 
 async def _apply(connection: Connection, migration: Migration) -> None:
     try:
-        with translated():
-            async with connection.transaction():
-                await connection.execute(migration.sql)
-                await connection.execute(
-                    "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
-                    migration.version,
-                    migration.name,
-                    migration.checksum,
-                )
+        async with all_or_nothing(connection):
+            await connection.execute(migration.sql)
+            await connection.execute(
+                "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
+                migration.version,
+                migration.name,
+                migration.checksum,
+            )
     except DatabaseError as error:
         raise type(error)(f"{migration.name}: {error}", sqlstate=error.sqlstate) from error

@@ -8,7 +8,7 @@ import io
 from collections.abc import Sequence
 from datetime import datetime
 
-from collector.db import Connection, Database, translated
+from collector.db import Connection, Database, all_or_nothing
 from collector.db import statements as sql
 from collector.db.batch import Batch, Row, Tally, storable
 from collector.errors import DatabaseUnavailable, RowsRefused
@@ -34,7 +34,7 @@ async def store(database: Database, entries: Sequence[Entry]) -> Tally:
     """
     async with database.session() as connection:
         await connection.execute(sql.STAGING)
-        async with connection.transaction():
+        async with all_or_nothing(connection):
             batch = Batch.of(entry.record for entry in await _unwritten(connection, entries))
             for listing in batch.listings:
                 await _upsert_instruments(connection, batch, listing)
@@ -61,9 +61,8 @@ async def _insert_rows(connection: Connection, batch: Batch, rows: Sequence[Row]
     if not rows:
         return
     try:
-        with translated():
-            async with connection.transaction():
-                stored, contradicting = await _copy_and_insert(connection, rows)
+        async with all_or_nothing(connection):
+            stored, contradicting = await _copy_and_insert(connection, rows)
     except RowsRefused as refusal:
         if len(rows) == 1:
             batch.refuse(rows[0], refusal)
@@ -153,17 +152,15 @@ async def _upsert_instruments(connection: Connection, batch: Batch, listing: Lis
         )
 
     try:
-        with translated():
-            async with connection.transaction():
-                await connection.executemany(
-                    sql.UPSERT_INSTRUMENT, [values(each) for each in listing.instruments]
-                )
+        async with all_or_nothing(connection):
+            await connection.executemany(
+                sql.UPSERT_INSTRUMENT, [values(each) for each in listing.instruments]
+            )
     except RowsRefused:
         for instrument in listing.instruments:
             try:
-                with translated():
-                    async with connection.transaction():
-                        await connection.execute(sql.UPSERT_INSTRUMENT, *values(instrument))
+                async with all_or_nothing(connection):
+                    await connection.execute(sql.UPSERT_INSTRUMENT, *values(instrument))
             except RowsRefused as refusal:
                 batch.refuse_instrument(listing, instrument, refusal)
 

@@ -77,11 +77,12 @@ def walk(data: bytes) -> Iterator[Frame | Damage]:
     position = 0
     while position < len(data):
         frame = _frame_at(data, position)
-        if isinstance(frame, Frame):
+        if frame is not None:
             yield frame
             position = frame.end
         else:
-            after = frame if frame is not None else _next_head(data, position + 1)
+            # Not by the length: a body that has lost a byte would take the next frame with it.
+            after = _next_head(data, position + 1)
             yield Damage(after - position)
             position = after
 
@@ -94,20 +95,17 @@ def _next_head(data: bytes, start: int) -> int:
     return len(data) if position < 0 else position
 
 
-def _frame_at(data: bytes, position: int) -> Frame | int | None:
-    """Return the frame; its end if only the body is damaged; None if the head cannot be read."""
+def _frame_at(data: bytes, position: int) -> Frame | None:
     head = _head_at(data, position)
     if head is None:
         return None
     _, kind, length, checksum, records, rows, *numbers, session = head
     seq, rows_total, commit_seq, commit_rows = numbers
     start = position + HEAD_BYTES
-    end: int = start + length
-    if end > len(data):
-        return None
+    end = start + length
     body = data[start:end]
     if zlib.crc32(body) != checksum or kind not in Kind.__members__.values():
-        return end
+        return None
     return Frame(
         Kind(kind), seq, records, rows, rows_total, session, body, commit_seq, commit_rows, end
     )

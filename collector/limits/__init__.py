@@ -15,7 +15,8 @@ that any request needs to reach the venue and r the shortest that any reply need
     i arrived r or more before its reply; j arrived f or more after its send. So j arrived at least
     f + r + window - credit, hence one window, after i.
 
-f + r cannot be measured; the fastest round trip seen is close to it, from above. `RoundTrips` says
+The credit is the one of the moment at which j is sent, so a faster round trip counts at once. f + r
+cannot be measured; the fastest round trip seen is close to it, from above. `RoundTrips` says
 how far below that the credit stays. `docs/limiter.md` has the whole of it, with figures.
 """
 
@@ -35,9 +36,14 @@ class Slot:
 
     def __init__(self, gates: list[Gate], now: float) -> None:
         self._gates = gates
+        self._taken_at = now
         self._sent_at = now
         self._over_at_send = gates[0].window.over(now)
         self._held = True
+
+    def sent(self, now: float) -> None:
+        """Say that the request leaves only now: a connection had to be made first."""
+        self._sent_at = now
 
     def answered(self, host: str, now: float, remaining: int | None) -> None:
         """Say that the reply's first bytes came; `remaining` is the venue's own count, if any."""
@@ -45,7 +51,7 @@ class Slot:
             self._gates[0].window.remaining(remaining, self._over_at_send, now)
         for gate in self._gates:
             gate.round_trips.observe(host, now - self._sent_at)
-            gate.window.give_back(now, gate.round_trips.credit())
+            gate.window.give_back(now)
             gate.grant()
         self._held = False
 
@@ -61,7 +67,7 @@ class Slot:
         and `longest` at the most. Replies to requests that were under way together count once.
         """
         first = self._gates[0]
-        if self._sent_at >= first.refused_at:
+        if self._taken_at >= first.refused_at:
             first.refusals += 1
             first.refused_at = now
         if retry_after is None:
@@ -128,4 +134,7 @@ class Limiter:
     def used(self) -> dict[RateLimit, int]:
         """Return how many slots of each budget are taken now."""
         now = self._clock()
-        return {limit: gate.window.used(now) for limit, gate in self._gates.items()}
+        return {
+            limit: gate.window.used(now, gate.round_trips.credit())
+            for limit, gate in self._gates.items()
+        }

@@ -21,13 +21,17 @@ class Gate:
         self._waiting: deque[tuple[asyncio.Future[None], float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
+    def room(self) -> int:
+        """Return how many requests may be sent at this moment."""
+        return self.window.room(self._clock(), self.round_trips.credit())
+
     async def enter(self, deadline: float) -> None:
         """Wait for a slot and take it.
 
         Raises:
             BudgetClosed: there will be none before the deadline.
         """
-        if not self._waiting and self.window.room(self._clock()) > 0:
+        if not self._waiting and self.room() > 0:
             self.window.take()
             return
         if self.window.closed_until > deadline:
@@ -52,14 +56,14 @@ class Gate:
             self._timer.cancel()
             self._timer = None
         now = self._clock()
-        room = self.window.room(now)
+        room = self.room()
         while self._waiting and room > 0:
             turn, _ = self._waiting.popleft()
             if not turn.done():
                 self.window.take()
                 turn.set_result(None)
                 room -= 1
-        later = self.window.next_room(now) if self._waiting else None
+        later = self.window.next_room(now, self.round_trips.credit()) if self._waiting else None
         if later is not None:
             self._timer = asyncio.get_running_loop().call_at(later, self.grant)
 

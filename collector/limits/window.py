@@ -1,6 +1,6 @@
 """The arithmetic of the limiter: it is told the time and never asks for it."""
 
-import heapq
+import itertools
 import math
 from collections import deque
 from statistics import median
@@ -25,12 +25,15 @@ class RoundTrips:
         self._fastest = math.inf
         self._recent: deque[float] = deque(maxlen=64)
         self._hosts: set[str] = set()
+        self._credit: float | None = 0.0
+        """None if it has to be worked out anew."""
 
     def observe(self, host: str, seconds: float) -> None:
-        """Take note of one reply that came `seconds` after its request was sent."""
+        """Take note of one reply that came `seconds` after its request had really left."""
         self._hosts.add(host)
         self._fastest = min(self._fastest, seconds)
         self._recent.append(seconds)
+        self._credit = None
 
     def credit(self) -> float:
         """Return how many seconds before its window is over a slot may be given back.
@@ -42,6 +45,11 @@ class RoundTrips:
         Zero until there are enough replies, and where several hosts share the budget: a request to
         one and a reply from another have no round trip in common.
         """
+        if self._credit is None:
+            self._credit = self._worked_out()
+        return self._credit
+
+    def _worked_out(self) -> float:
         if len(self._recent) < self._ENOUGH or len(self._hosts) > 1:
             return 0.0
         spread = median(self._recent) - self._fastest
@@ -59,35 +67,34 @@ class Window:
         self.seconds = limit.seconds * _CLOCK_RATE + _CLOCK_STEP
         self.in_flight = 0
         self.closed_until = -math.inf
-        self._returns: list[float] = []
         self._taken = 0
         self._over = 0
         self._ends: deque[float] = deque()
+        """When each request that was answered, or given up, is out of the window for certain."""
         self._others = 0
         self._others_until = -math.inf
         if limit.seconds <= _REMEMBERED_START:
             self.close(now + self.seconds)
 
-    def used(self, now: float) -> int:
-        """Return how many requests of ours the venue may count at this moment."""
-        while self._returns and self._returns[0] <= now:
-            heapq.heappop(self._returns)
+    def used(self, now: float, credit: float = 0.0) -> int:
+        """Return how many requests of ours may be in a window with one that is sent now."""
         while self._ends and self._ends[0] <= now:
             self._ends.popleft()
             self._over += 1
-        return self.in_flight + len(self._returns)
+        back = sum(1 for _ in itertools.takewhile(lambda end: end - credit <= now, self._ends))
+        return self.in_flight + len(self._ends) - back
 
     def over(self, now: float) -> int:
         """Return how many requests of ours, so far, the venue cannot count any more."""
         self.used(now)
         return self._over
 
-    def room(self, now: float) -> int:
+    def room(self, now: float, credit: float = 0.0) -> int:
         """Return how many requests may be sent at this moment."""
         if now < self.closed_until:
             return 0
         others = self._others if now < self._others_until else 0
-        return min(self.count, self.limit.count - others) - self.used(now)
+        return min(self.count, self.limit.count - others) - self.used(now, credit)
 
     def take(self) -> None:
         """Take a slot; the request may be sent from now on."""
@@ -99,10 +106,9 @@ class Window:
         self.in_flight -= 1
         self._taken -= 1
 
-    def give_back(self, now: float, credit: float = 0.0) -> None:
+    def give_back(self, now: float) -> None:
         """Give back a slot: the venue has counted its request by now, if it ever does."""
         self.in_flight -= 1
-        heapq.heappush(self._returns, now + self.seconds - credit)
         self._ends.append(now + self.seconds)
 
     def close(self, until: float) -> None:
@@ -120,11 +126,11 @@ class Window:
             self._others = others
             self._others_until = now + self.seconds
 
-    def next_room(self, now: float) -> float | None:
+    def next_room(self, now: float, credit: float = 0.0) -> float | None:
         """Return when to look again; None if only a reply can make room."""
         if now < self.closed_until:
             return self.closed_until
-        moments = self._returns[:1]
+        moments = [end - credit for end in self._ends if end - credit > now][:1]
         if now < self._others_until:
             moments.append(self._others_until)
         return min(moments, default=None)

@@ -54,6 +54,7 @@ def plan(instruments: Sequence[Instrument]) -> Sequence[Request]:
             query={"symbol": instrument.symbol, "productType": instrument.product_type or ""},
             symbol=instrument.symbol,
             limits=(_OPEN_INTEREST, _ALL_ENDPOINTS),
+            max_bytes=2**16,  # one row; twenty of these are under way at once
         )
         for instrument in instruments
     ]
@@ -104,7 +105,9 @@ def fault(payload: object) -> Fault | None:
     code = fields.optional(payload, "code")
     if not isinstance(code, str) or code == _SUCCESS:
         return None
-    return Fault(_CODES.get(code, FaultKind.REFUSED), code, str(fields.optional(payload, "msg")))
+    return Fault(
+        _CODES.get(code, FaultKind.REFUSED), fields.readable(code), fields.said(payload, "msg")
+    )
 
 
 def _instrument(row: object, product_type: str) -> Instrument:
@@ -130,7 +133,7 @@ def _instrument(row: object, product_type: str) -> Instrument:
 def _settle(margin_coins: object, base: str, quote: str) -> str:
     """Tell the settlement asset from the margin coins; Bitget has no field for it."""
     coins = (
-        [coin for coin in margin_coins if isinstance(coin, str)]
+        [coin for coin in margin_coins if fields.is_identifier(coin)]
         if isinstance(margin_coins, list)
         else []
     )

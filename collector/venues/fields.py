@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TypeGuard
 
 from collector import exactjson
 from collector.exactjson import Number, Repeated
@@ -23,7 +24,9 @@ _INTEGER = re.compile(r"[0-9]{1,17}", re.ASCII)
 _IDENTIFIER_MAX = 64
 _INTEGER_DIGITS_MAX = 40
 _FRACTION_DIGITS_MAX = 60
+_ROWS_MAX = 10_000
 _FRAGMENT_MAX = 2000
+_SAID_MAX = 200
 _SHOWN_MAX = 40
 
 
@@ -58,6 +61,8 @@ def rows(parent: object, key: str) -> list[object]:
     value = member(parent, key)
     if not isinstance(value, list):
         raise ShapeError(key, f"expected a list, found {_shown(value)}")
+    if len(value) > _ROWS_MAX:  # ten times what any venue lists; they would hold up the others
+        raise ShapeError(key, f"{len(value)} rows, more than {_ROWS_MAX}")
     return value
 
 
@@ -74,9 +79,32 @@ def text(parent: object, key: str) -> str:
 def identifier(parent: object, key: str) -> str:
     """Return the id of an instrument or an asset: printable, without blanks, of any alphabet."""
     value = text(parent, key)
-    if len(value) > _IDENTIFIER_MAX or not value.isprintable() or any(map(str.isspace, value)):
+    if not is_identifier(value):
         raise ShapeError(key, f"not an id: {_shown(value)}")
     return value
+
+
+def is_identifier(value: object) -> TypeGuard[str]:
+    """Tell whether a value can be such an id."""
+    return (
+        isinstance(value, str)
+        and not isinstance(value, Number)
+        and 0 < len(value) <= _IDENTIFIER_MAX
+        and value.isprintable()
+        and not any(map(str.isspace, value))
+    )
+
+
+def said(parent: object, key: str) -> str:
+    """Return what a venue says about an error, of whatever type it is."""
+    value = optional(parent, key)
+    return readable(str(value) if value is None or isinstance(value, str) else fragment(value))
+
+
+def readable(words: str) -> str:
+    """Return words of a venue that can be logged and stored: short, printable, valid Unicode."""
+    short = words[:_SAID_MAX]
+    return short if short.isprintable() else repr(short)[1:-1]
 
 
 def amount(parent: object, key: str) -> DecimalText:
@@ -136,10 +164,7 @@ def reject(problem: ShapeError, row: object, name: object = None) -> Reject:
 
 def fragment(value: object) -> str:
     """Return a decoded value as JSON text of bounded length."""
-    try:
-        return exactjson.encode(value)[:_FRAGMENT_MAX]
-    except RecursionError:
-        return "(nested too deeply)"
+    return exactjson.encode(value, _FRAGMENT_MAX)
 
 
 def read_rows(found: list[object], key: str, read: Callable[[object], Snapshot]) -> Parsed:
@@ -218,5 +243,5 @@ def _amount(key: str, value: str) -> DecimalText:
 
 
 def _shown(value: object) -> str:
-    shown = fragment(value)
+    shown = exactjson.encode(value, _SHOWN_MAX + 1)
     return shown if len(shown) <= _SHOWN_MAX else shown[:_SHOWN_MAX] + "…"

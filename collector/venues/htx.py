@@ -88,13 +88,16 @@ def fault(payload: object) -> Fault | None:
     """Read HTX's envelope; some paths spell `err_code`, others `err-code`."""
     if fields.optional(payload, "status") != "error":
         return None
-    code = fields.optional(payload, "err_code") or fields.optional(payload, "err-code")
-    message = fields.optional(payload, "err_msg") or fields.optional(payload, "err-msg")
-    return Fault(_CODES.get(str(code), FaultKind.REFUSED), str(code), str(message))
+    hyphen = fields.optional(payload, "err_code") is None
+    code = fields.said(payload, "err-code" if hyphen else "err_code")
+    message = fields.said(payload, "err-msg" if hyphen else "err_msg")
+    return Fault(_CODES.get(code, FaultKind.REFUSED), code, message)
 
 
 def _instrument(row: object) -> Instrument:
-    quote = fields.text(row, "pair").rpartition("-")[2]
+    quote = fields.identifier(row, "pair").rpartition("-")[2]
+    if not quote:
+        raise ShapeError("pair", "without a quote asset")
     dated = fields.optional(row, "business_type") == "futures"
     return Instrument(
         symbol=fields.identifier(row, "contract_code"),
@@ -106,7 +109,7 @@ def _instrument(row: object) -> Instrument:
         sides=Sides.UNKNOWN,
         contract_size=_contract_size(row),
         expires_at=fields.expiry(row, "delivery_time"),
-        active=fields.optional(row, "contract_status") not in _NOT_TRADED,
+        active=fields.said(row, "contract_status") not in _NOT_TRADED,
     )
 
 

@@ -35,8 +35,8 @@ class Request:
     body: Mapping[str, object] | None = None
     symbol: str | None = None
     """The one instrument that is asked for; None if the reply covers many."""
-    max_bytes: int = 8 * 2**20
-    """Reading stops here: several times the largest reply seen."""
+    max_bytes: int = 4 * 2**20
+    """Reading stops here: several times the largest reply seen, a second's work at the worst."""
 
     @property
     def endpoint(self) -> str:

@@ -7,9 +7,9 @@ all rows. One market that fails makes the whole request fail.
 
 from collections.abc import Sequence
 
-from collector.exactjson import Number
 from collector.models import DecimalText, Instrument, Kind, Listing, Parsed, Sides, Snapshot
 from collector.venues import fields
+from collector.venues.fields import ShapeError
 from collector.venues.spec import Fault, FaultKind, RateLimit, Reply, Request, Venue
 
 _PATH = "/v1/info"
@@ -69,8 +69,8 @@ def fault(payload: object) -> Fault | None:
     if fields.optional(payload, "status") != "error":
         return None
     error = fields.optional(payload, "error")
-    code = str(fields.optional(error, "code"))
-    message = str(fields.optional(error, "message"))
+    code = fields.said(error, "code")
+    message = fields.said(error, "message")
     return Fault(_CODES.get(code, FaultKind.REFUSED), code, message)
 
 
@@ -94,12 +94,11 @@ def _instrument(row: object) -> Instrument:
 
 def _contract_size(row: object) -> DecimalText | None:
     """Return base units per contract; the server cuts a size below one to 0, which says nothing."""
-    size = fields.optional(row, "contractSize")
-    return (
-        DecimalText(str(size))
-        if isinstance(size, Number) and size.isdecimal() and size != "0"
-        else None
-    )
+    try:
+        size = fields.number_amount(row, "contractSize")
+    except ShapeError:
+        return None
+    return size if size.isdecimal() and size != "0" else None
 
 
 VENUE = Venue(

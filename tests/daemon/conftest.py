@@ -96,12 +96,12 @@ async def simulator() -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-async def program(tmp_path: Path, simulator: Simulator, dsn: str) -> AsyncIterator[Program]:
-    """The collector, set up for the simulated venues and the database of the test."""
+async def program(tmp_path: Path, simulator: Simulator, writer_dsn: str) -> AsyncIterator[Program]:
+    """The collector, set up for the simulated venues and, as the writer, the test's database."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")}
     program = Program(tmp_path, kept)
     program.set(
-        database__dsn=dsn,
+        database__dsn=writer_dsn,
         http__port=0,
         log__format="json",
         venues__bitget__base_urls=[simulator.base_url],

@@ -128,6 +128,7 @@ def test_a_slot_given_back_early_is_still_ours_to_the_venue() -> None:
         await asyncio.sleep(3)
         await asyncio.gather(asked(), asked(), asked())
         async with limiter.slot((LIMIT,), NEVER) as slot:
+            await asyncio.sleep(0.2)
             await answer(slot, remaining=0)
 
         assert [await wait_for_slot(limiter) for _ in range(2)] == [0, 0]

@@ -1,15 +1,13 @@
-"""What a venue writes into heads and error messages may be anything; it ends in one typed error."""
+"""Heads and compressed bodies may be anything; they end in a reply or in one typed error."""
 
 import tracemalloc
 import zlib
-from datetime import UTC, datetime
 
 import pytest
 
-from collector import errors, records
-from collector.models import Outcome
+from collector import errors
 from tests.http.client import NEVER, REQUEST, asking, failure
-from tests.http.scripted import Answer, raw, reply, scripted
+from tests.http.scripted import reply, scripted
 
 MANY_DIGITS = "9" * 5000
 GOOD = '{"code": "00000"}'
@@ -42,41 +40,6 @@ async def test_an_absurd_retry_after_still_shuts_the_budget(header: str, seconds
         error = await failure(client)
 
     assert (errors.RateLimited, seconds) == (type(error), error.retry_after)
-
-
-@pytest.mark.parametrize(
-    ("answer", "shown"),
-    [
-        (raw(b"HTTP/1.1 500 \xff oops\r\nContent-Length: 0\r\n\r\n"), "\\udcff oops"),
-        (reply('{"code": "40019", "msg": "a\\ud800b"}'), "a\\ud800b"),
-        (reply('{"code": "4\\ud800", "msg": "a"}'), "code 4\\ud800"),
-    ],
-)
-async def test_words_that_are_no_unicode_can_be_recorded(answer: Answer, shown: str) -> None:
-    """Lone surrogates are written out, since neither a file nor the database takes them."""
-    async with scripted(answer) as server, asking(server.url) as (client, _):
-        error = await failure(client)
-
-    now = datetime.now(UTC)
-    poll = records.PollRecord(
-        venue="bitget",
-        polled_at=now,
-        started_at=now,
-        finished_at=now,
-        outcome=Outcome.FAILED,
-        error=str(error),
-    )
-    assert records.decode(records.encode(poll)) == poll
-    assert shown in str(error)
-
-
-async def test_a_code_of_thousands_of_letters_is_cut() -> None:
-    """An error is a sentence for a log and a table, whatever the venue calls it."""
-    answer = reply(f'{{"code": "{"4" * 9000}", "msg": "{"m" * 500}"}}')
-    async with scripted(answer) as server, asking(server.url) as (client, _):
-        error = await failure(client)
-
-    assert len(str(error)) < 400
 
 
 async def test_we_ask_for_no_compression_that_cannot_be_measured() -> None:
