@@ -13,6 +13,6 @@ __all__ = ["program", "simulator", "until"]
 @pytest.fixture
 async def simulator() -> AsyncIterator[Simulator]:
     """Venues so small that a sweep takes no time, which remember what they have served."""
-    options = SimulatorOptions(port=(0, 0), seed=3, bitget=8, htx=10, synthetix=5, ledger=True)
+    options = SimulatorOptions(port=(0, 0), seed=3, bitget=24, htx=10, synthetix=5, ledger=True)
     async with Simulator(options) as simulator:
         yield simulator
