@@ -258,7 +258,7 @@ MUTANTS = (
         "collector/db/__init__.py",
         'return f"Database({self.address})"',
         'return f"Database({self._dsn})"',
-        _FUZZ,
+        ("tests/db/test_address.py",),
     ),
     Mutant(
         "a connection taken for the network",
