@@ -18,7 +18,8 @@ stored are those that `polls` counted; open_interest itself is counted once, at 
 
 Status 1 if in the last quarter, compared with the first after two minutes of warm-up, memory is up
 by 5 % or 10 MiB, the journal by a segment of 4 MiB, descriptors by more than four, threads by more
-than one; or if the books do not balance, a venue had to refuse a request, or the daemon did not end with status 0.
+than one; or if the books do not balance, a venue had to refuse a request, or the daemon did not
+end with status 0.
 A run below ten minutes is not judged by what grew. Ctrl-C ends it early, with the table so far.
 """
 
