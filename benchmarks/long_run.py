@@ -12,14 +12,14 @@ every second. Bitget is asked for one instrument at a time, at its limit of 20 a
 
 The venues misbehave at a low rate, and Bitget's figures stand still for a minute at a time, so that
 every counter moves. Every 5 s the daemon's memory, descriptors and threads, the journal's bytes,
-the rows stored and the CPU time of daemon and database are taken from outside. Asyncio tasks cannot
-be seen from there: leaked ones show as memory, and as descriptors if they hold a connection. Rows
-stored are those that `polls` counted; open_interest itself is counted once, at the end.
+the rows stored and the CPU time of daemon and database are taken from outside; the daemon's own
+count of its asyncio tasks is asked for over HTTP. Rows stored are those that `polls` counted;
+open_interest itself is counted once, at the end.
 
 Status 1 if in the last quarter, compared with the first after two minutes of warm-up, memory is up
-by 5 % or 10 MiB, the journal by a segment of 4 MiB, descriptors by more than four, threads by more
-than one; or if the books do not balance, a venue had to refuse a request, or the daemon did not
-end with status 0.
+by 5 % or 10 MiB, the journal by a segment of 4 MiB, descriptors by more than four, tasks by more
+than eight, threads by more than one; or if the books do not balance, a venue had to refuse a
+request, or the daemon did not end with status 0.
 A run below ten minutes is not judged by what grew. Ctrl-C ends it early, with the table so far.
 """
 
@@ -52,6 +52,7 @@ from benchmarks.long_run_processes import (
     server_of,
     simulated_venues,
     start,
+    tasks_of,
 )
 from collector.db import Connection, Database
 from collector.errors import CollectorError
@@ -99,6 +100,7 @@ class Watch:
                     memory=daemon.memory_info().rss,
                     descriptors=daemon.num_fds(),
                     threads=daemon.num_threads(),
+                    tasks=await tasks_of(daemon),
                     journal=_bytes_in(self.journal),
                     stored=int(stored),
                     daemon_cpu=cpu.user + cpu.system,
@@ -111,7 +113,7 @@ class Watch:
         print(
             f"{it.at / 60:6.1f} min  {it.stored:,} rows ({it.stored / it.at:,.0f}/s)"
             f"  memory {it.memory / MIB:.1f} MiB  descriptors {it.descriptors}"
-            f"  threads {it.threads}  journal {it.journal / MIB:.2f} MiB"
+            f"  threads {it.threads}  tasks {it.tasks}  journal {it.journal / MIB:.2f} MiB"
             f"  CPU daemon {it.daemon_cpu / it.at:.0%} database {it.database_cpu / it.at:.0%}",
             flush=True,
         )

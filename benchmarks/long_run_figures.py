@@ -21,13 +21,16 @@ _JOURNAL_MIB = 4.0
 _DESCRIPTORS = 4.0
 """Kept connections come and go: 23 to 33 descriptors were seen. A leak is dozens in an hour."""
 
+_TASKS = 8.0
+"""Between polls there are a few, within one some dozens."""
+
 _THREADS = 1.0
 """Sockets come and go between two samples; what leaks adds up to more than this."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What is seen of the daemon and its database from outside, at one moment."""
+    """What is seen of the daemon and its database at one moment."""
 
     at: float
     """Seconds since the daemon was started."""
@@ -35,6 +38,8 @@ class Sample:
     """Bytes of the daemon's memory that are resident."""
     descriptors: int
     threads: int
+    tasks: int
+    """Of asyncio, as the daemon itself counts them."""
     journal: int
     """Bytes of all files of the journal."""
     stored: int
@@ -73,6 +78,7 @@ def trends(samples: Sequence[Sample]) -> list[Trend]:
         _trend("memory MiB", _levels(warm, lambda it: it.memory / MIB)),
         _trend("descriptors", _levels(warm, lambda it: it.descriptors)),
         _trend("threads", _levels(warm, lambda it: it.threads)),
+        _trend("tasks", _levels(warm, lambda it: it.tasks)),
         _trend("journal MiB", _levels(warm, lambda it: it.journal / MIB)),
         _trend("rows stored /s", _rates(warm, lambda it: it.stored)),
         _trend("daemon CPU %", _rates(warm, lambda it: it.daemon_cpu * 100)),
@@ -122,6 +128,7 @@ def growth(found: Sequence[Trend]) -> list[str]:
         "memory MiB": min(memory.first * _MEMORY_SHARE, _MEMORY_MIB),
         "descriptors": _DESCRIPTORS,
         "threads": _THREADS,
+        "tasks": _TASKS,
         "journal MiB": _JOURNAL_MIB,
     }
     return [

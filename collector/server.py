@@ -41,7 +41,7 @@ async def serve(settings: HttpSettings, health: Health) -> AsyncIterator[None]:
     """
 
     def healthz() -> web.Response:
-        return web.json_response({"status": "alive"})
+        return web.json_response({"status": "alive", "tasks": len(asyncio.all_tasks())})
 
     def readyz() -> web.Response:
         problems = health.problems()

@@ -32,11 +32,16 @@ CREATE EXTENSION IF NOT EXISTS timescaledb;
 ALTER DATABASE collector OWNER TO collector_owner;
 REVOKE ALL ON DATABASE collector, postgres, template1 FROM PUBLIC;
 
--- Tables of the time when the superuser migrated, or of a dump that it has restored.
+-- What the superuser made when it was the one that migrated, or restored from a dump.
+SELECT format('ALTER SCHEMA %I OWNER TO collector_owner', nspname)
+FROM pg_namespace WHERE nspname = 'collector_storage' AND nspowner = 'postgres'::regrole
+UNION ALL
 SELECT format('ALTER TABLE %s OWNER TO collector_owner', c.oid::regclass)
 FROM pg_class AS c
-WHERE relnamespace = 'public'::regnamespace AND relowner = 'postgres'::regrole
-    AND relkind IN ('r', 'p', 'v', 'm')
+WHERE relnamespace IN (
+        SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'collector_storage')
+    )
+    AND relowner = 'postgres'::regrole AND relkind IN ('r', 'p', 'v', 'm')
     AND NOT EXISTS (
         SELECT FROM pg_depend
         WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e'
@@ -45,5 +50,8 @@ UNION ALL
 SELECT format('ALTER FUNCTION %s OWNER TO collector_owner', p.oid::regprocedure)
 FROM pg_proc AS p
 WHERE pronamespace = 'public'::regnamespace AND proowner = 'postgres'::regrole
-    AND proname = 'collector_grant_rights'
+    AND NOT EXISTS (
+        SELECT FROM pg_depend
+        WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e'
+    )
 \gexec

@@ -1,5 +1,7 @@
 """Ready means: every venue lately polled, and the database takes the rows. The server says so."""
 
+import asyncio
+
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
@@ -99,12 +101,15 @@ async def test_the_server_tells_alive_and_ready(health: Health, unused_port: int
         aiohttp.ClientSession(url) as session,
     ):
         alive = await session.get("/healthz")
+        sleeping = [asyncio.create_task(asyncio.sleep(60)) for _ in range(5)]
+        busier = await session.get("/healthz")
         not_ready = await session.get("/readyz")
         for venue in health.venues.values():
             venue.worked()
         ready = await session.get("/readyz")
 
-        assert (alive.status, await alive.json()) == (200, {"status": "alive"})
+        assert (alive.status, (await alive.json())["status"]) == (200, "alive")
+        assert (await busier.json())["tasks"] >= (await alive.json())["tasks"] + len(sleeping)
         assert not_ready.status == 503
         assert (await not_ready.json())["problems"] == [
             "bitget: no good poll lately",

@@ -23,6 +23,7 @@ FLAT = [
         memory=80 * MIB + number % 7 * 10_000,
         descriptors=25 + number % 4,
         threads=4,
+        tasks=30 + number % 9,
         journal=number % 5 * MIB,
         stored=5000 * number,
         daemon_cpu=0.3 * number,
@@ -62,7 +63,14 @@ async def test_a_short_run_ends_with_books_that_balance(dsn: str, tmp_path: Path
     output = (await asyncio.wait_for(process.communicate(), 50))[0].decode()
 
     assert process.returncode == 0, output
-    for measure in ("memory MiB", "descriptors", "threads", "journal MiB", "database CPU %"):
+    for measure in (
+        "memory MiB",
+        "descriptors",
+        "tasks",
+        "threads",
+        "journal MiB",
+        "database CPU %",
+    ):
         assert f"\n{measure} " in output
     assert "too short to judge what grew" in output
     assert "The books balance" in output
@@ -108,7 +116,13 @@ def test_what_only_sways_is_no_growth() -> None:
 
 @pytest.mark.parametrize(
     ("measure", "an_hour"),
-    [("memory", 60 * MIB), ("descriptors", 60), ("threads", 15), ("journal", 50 * MIB)],
+    [
+        ("memory", 60 * MIB),
+        ("descriptors", 60),
+        ("tasks", 100),
+        ("threads", 15),
+        ("journal", 50 * MIB),
+    ],
 )
 def test_what_leaks_is_named(measure: str, an_hour: float) -> None:
     """Growth that would be hard to see in twelve minutes of a graph fails the run."""

@@ -55,9 +55,14 @@ async def test_everything_arrives_oldest_first(
         await journal.emptied()
 
         assert sink.totals == Totals(stored=200)
-    stored = await sql.fetch("SELECT symbol FROM open_interest ORDER BY ctid")
+    stored = await sql.fetch(
+        "SELECT symbol FROM collector_storage.open_interest AS o"
+        " JOIN collector_storage.series USING (series_id) ORDER BY o.ctid"
+    )
     assert [row["symbol"] for row in stored] == [f"S{number:03}" for number in range(200)]
-    transactions = await sql.fetchval("SELECT count(DISTINCT xmin::text) FROM open_interest")
+    transactions = await sql.fetchval(
+        "SELECT count(DISTINCT xmin::text) FROM collector_storage.open_interest"
+    )
     assert transactions == 4
 
 
@@ -72,7 +77,10 @@ async def test_small_batches_wait_for_company(
             await asyncio.sleep(0.002)
         await journal.emptied()
 
-    assert await sql.fetchval("SELECT count(DISTINCT xmin::text) FROM open_interest") == 1
+    assert (
+        await sql.fetchval("SELECT count(DISTINCT xmin::text) FROM collector_storage.open_interest")
+        == 1
+    )
 
 
 async def test_a_drain_does_not_linger(journal: Journal, database: Database) -> None:
@@ -174,7 +182,8 @@ async def test_a_database_that_is_too_slow_for_a_batch_gets_smaller_ones(
     await sql.execute(
         "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;"
-        "CREATE TRIGGER slow BEFORE INSERT ON open_interest FOR EACH ROW EXECUTE FUNCTION slow()"
+        "CREATE TRIGGER slow BEFORE INSERT ON collector_storage.open_interest"
+        " FOR EACH ROW EXECUTE FUNCTION slow()"
     )
     for number in range(40):
         await journal.append(reply(snapshot(f"S{number:03}")))
@@ -182,7 +191,11 @@ async def test_a_database_that_is_too_slow_for_a_batch_gets_smaller_ones(
         await journal.emptied()
 
         assert sink.totals == Totals(stored=40)
-    stored = await sql.fetch("SELECT symbol FROM open_interest ORDER BY xmin::text::bigint, ctid")
+    stored = await sql.fetch(
+        "SELECT symbol FROM collector_storage.open_interest AS o"
+        " JOIN collector_storage.series USING (series_id)"
+        " ORDER BY o.xmin::text::bigint, o.ctid"
+    )
     assert [row["symbol"] for row in stored] == [f"S{number:03}" for number in range(40)]
 
 

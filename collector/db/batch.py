@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -11,6 +11,7 @@ from collector.errors import RowsRefused
 from collector.models import Instrument, Outcome, Snapshot
 from collector.records import ListingRecord, PollRecord, Record, ReplyRecord
 
+_MOST_MS = 2**31 - 1
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -24,6 +25,15 @@ class Row:
     received_at: datetime
     snapshot: Snapshot
 
+    @property
+    def received_after_ms(self) -> int:
+        """Milliseconds from the tick to the reply; as many as the column can hold.
+
+        A clock that is set by weeks while a poll is under way must not cost its rows.
+        """
+        after_ms = (self.received_at - self.polled_at) // timedelta(milliseconds=1)
+        return max(-_MOST_MS, min(after_ms, _MOST_MS))
+
     def as_copy_text(self) -> str:
         """Return a line for COPY ... FROM STDIN in text form, in the order of `staging`."""
         snapshot = self.snapshot
@@ -32,8 +42,8 @@ class Row:
             self.venue.translate(_COPY_ESCAPES),
             snapshot.symbol.translate(_COPY_ESCAPES),
             snapshot.exchange_ts.isoformat(),
-            self.received_at.isoformat(),
             self.polled_at.isoformat(),
+            str(self.received_after_ms),
             snapshot.open_interest_base or "\\N",
             snapshot.open_interest_contracts or "\\N",
             snapshot.open_interest_quote or "\\N",

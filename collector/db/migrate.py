@@ -11,6 +11,7 @@ from collector.errors import DatabaseError, DatabaseUnavailable, MigrationError
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _LOCK = 0x6F705F696E74  # "op_int": whoever migrates holds this advisory lock
+_MIGRATION_SECONDS = 24 * 3600.0  # one may copy all there is
 _NOT_PERMITTED = {"42501", "3F000"}  # the second: there is no schema that the role may look into
 
 # Null where the schema is older, or where the role is not one that migrates.
@@ -33,8 +34,10 @@ COMMENT ON TABLE schema_migrations IS
 # As good as all of collector_writer's rights: the one is the grant on tables, the other on the
 # database, which a dump that is restored does not bring with it.
 _MAY_WRITE = """
-SELECT has_table_privilege('open_interest', 'INSERT')
-    AND has_database_privilege(current_database(), 'TEMPORARY')
+SELECT CASE WHEN has_schema_privilege('collector_storage', 'USAGE')
+    THEN has_table_privilege('collector_storage.open_interest', 'INSERT')
+        AND has_database_privilege(current_database(), 'TEMPORARY')
+    ELSE false END
 """
 
 
@@ -185,7 +188,7 @@ async def _lock(connection: Connection) -> None:
 async def _apply(connection: Connection, migration: Migration) -> None:
     try:
         async with all_or_nothing(connection):
-            await connection.execute(migration.sql)
+            await connection.execute(migration.sql, timeout=_MIGRATION_SECONDS)
             await connection.execute(
                 "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
                 migration.version,

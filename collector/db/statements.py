@@ -3,32 +3,60 @@
 STAGING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS staging (
     row_number integer,
-    venue text, symbol text, exchange_ts timestamptz, received_at timestamptz,
-    polled_at timestamptz, open_interest_base numeric, open_interest_contracts numeric,
+    venue text, symbol text, exchange_ts timestamptz, polled_at timestamptz,
+    received_after_ms integer, open_interest_base numeric, open_interest_contracts numeric,
     open_interest_quote numeric, long_base numeric, short_base numeric
 ) ON COMMIT DELETE ROWS
 """
 
 EMPTY_STAGING = "DELETE FROM staging"
 
+# Asked first, because every row that meets a conflict uses up a number.
+NUMBER_SERIES = """
+INSERT INTO collector_storage.series (venue, symbol)
+SELECT DISTINCT venue, symbol FROM staging AS s WHERE NOT EXISTS (
+    SELECT FROM collector_storage.series WHERE (venue, symbol) = (s.venue, s.symbol)
+)
+ORDER BY venue, symbol
+ON CONFLICT DO NOTHING
+"""
+
 INSERT = """
 WITH inserted AS (
-    INSERT INTO open_interest (
-        venue, symbol, exchange_ts, received_at, polled_at, open_interest_base,
+    INSERT INTO collector_storage.open_interest (
+        exchange_ts, polled_at, series_id, received_after_ms, open_interest_base,
         open_interest_contracts, open_interest_quote, long_base, short_base
     )
-    SELECT venue, symbol, exchange_ts, received_at, polled_at, open_interest_base,
+    SELECT exchange_ts, polled_at, series_id, received_after_ms, open_interest_base,
         open_interest_contracts, open_interest_quote, long_base, short_base
-    FROM staging ORDER BY row_number
-    ON CONFLICT (venue, symbol, exchange_ts) DO NOTHING
-    RETURNING venue, polled_at
+    FROM staging JOIN collector_storage.series USING (venue, symbol) ORDER BY row_number
+    ON CONFLICT (series_id, exchange_ts) DO NOTHING
+    RETURNING *
+), newest AS (
+    INSERT INTO collector_storage.latest AS l (
+        exchange_ts, polled_at, series_id, received_after_ms, open_interest_base,
+        open_interest_contracts, open_interest_quote, long_base, short_base
+    )
+    SELECT DISTINCT ON (series_id) exchange_ts, polled_at, series_id, received_after_ms,
+        open_interest_base, open_interest_contracts, open_interest_quote, long_base, short_base
+    FROM inserted ORDER BY series_id, exchange_ts DESC
+    ON CONFLICT (series_id) DO UPDATE SET
+        exchange_ts = excluded.exchange_ts, polled_at = excluded.polled_at,
+        received_after_ms = excluded.received_after_ms,
+        open_interest_base = excluded.open_interest_base,
+        open_interest_contracts = excluded.open_interest_contracts,
+        open_interest_quote = excluded.open_interest_quote,
+        long_base = excluded.long_base, short_base = excluded.short_base
+    WHERE l.exchange_ts < excluded.exchange_ts
 )
-SELECT venue, polled_at, count(*) AS stored FROM inserted GROUP BY venue, polled_at
+SELECT venue, polled_at, count(*) AS stored
+FROM inserted JOIN collector_storage.series USING (series_id) GROUP BY venue, polled_at
 """
 
 # The bounds on exchange_ts are known values, so that only the chunks concerned are looked at.
 CONTRADICTIONS = """
-SELECT row_number FROM staging AS s JOIN open_interest AS o USING (venue, symbol, exchange_ts)
+SELECT row_number FROM staging AS s JOIN collector_storage.series USING (venue, symbol)
+JOIN collector_storage.open_interest AS o USING (series_id, exchange_ts)
 WHERE o.exchange_ts BETWEEN $1 AND $2
     AND (s.open_interest_base, s.open_interest_contracts, s.open_interest_quote, s.long_base,
         s.short_base)

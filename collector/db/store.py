@@ -85,6 +85,7 @@ async def _copy_and_insert(
     await connection.copy_to_table(
         "staging", source=io.BytesIO(text.encode()), format="text", timeout=_COPY_SECONDS
     )
+    await connection.execute(sql.NUMBER_SERIES)
     stored = [tuple(counted) for counted in await connection.fetch(sql.INSERT)]
     contradicting: list[Row] = []
     if sum(count for _, _, count in stored) < len(rows):

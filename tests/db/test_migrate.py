@@ -1,6 +1,7 @@
 """The schema: from nothing, once, in order, and never by halves."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -8,8 +9,9 @@ import pytest
 
 from collector.db import Connection, Database
 from collector.db.migrate import Migration, migrate, pending, read, shipped
+from collector.db.store import store
 from collector.errors import DatabaseError, MigrationError
-from tests.rows import TICK
+from tests.rows import MOMENT, entries, reply, snapshot
 
 pytestmark = pytest.mark.db
 
@@ -31,32 +33,35 @@ async def test_everything_applies_from_nothing_and_then_nothing_is_left(fresh: D
 
 
 async def test_open_interest_is_a_hypertable_with_its_key(sql: Connection) -> None:
-    """Keyed by venue, symbol and the venue's timestamp, cut into days by the latter."""
+    """One row for a series and the venue's timestamp, one series for a venue's symbol."""
     dimension = await sql.fetchrow(
-        "SELECT column_name, time_interval FROM timescaledb_information.dimensions"
-        " WHERE hypertable_name = 'open_interest'"
+        "SELECT hypertable_schema, column_name, time_interval"
+        " FROM timescaledb_information.dimensions WHERE hypertable_name = 'open_interest'"
     )
-    key = await sql.fetchval(
-        "SELECT pg_get_constraintdef(oid) FROM pg_constraint"
-        " WHERE conrelid = 'open_interest'::regclass AND contype = 'p'"
+    keys = await sql.fetch(
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype IN ('p', 'u') AND"
+        " conrelid IN ('collector_storage.open_interest'::regclass,"
+        " 'collector_storage.series'::regclass) ORDER BY conrelid, contype"
     )
 
     assert dimension is not None
-    assert (dimension["column_name"], dimension["time_interval"].days) == ("exchange_ts", 1)
-    assert key == "PRIMARY KEY (venue, symbol, exchange_ts)"
+    assert dimension["hypertable_schema"] == "collector_storage"
+    assert (dimension["column_name"], dimension["time_interval"].days) == ("exchange_ts", 7)
+    assert {key for (key,) in keys} == {
+        "PRIMARY KEY (series_id, exchange_ts)",
+        "PRIMARY KEY (series_id)",
+        "UNIQUE (venue, symbol)",
+    }
 
 
-async def test_a_query_for_one_day_touches_one_chunk(sql: Connection) -> None:
-    """The plan of the most ordinary question names no chunk of another day."""
-    for day in range(20, 26):
-        await sql.execute(
-            "INSERT INTO open_interest SELECT 'bitget', 'BTCUSDT', $1::timestamptz, now(), now(), 1"
-            " FROM generate_series(1, 1)",
-            TICK.replace(day=day),
-        )
+async def test_a_query_for_one_day_touches_one_chunk(database: Database, sql: Connection) -> None:
+    """The plan of the most ordinary question names no chunk of another week."""
+    for weeks in range(6):
+        moment = MOMENT + timedelta(weeks=weeks)
+        await store(database, entries(reply(snapshot(exchange_ts=moment)), first=weeks + 1))
     plan = await sql.fetch(
         "EXPLAIN SELECT * FROM open_interest WHERE venue = 'bitget' AND symbol = 'BTCUSDT'"
-        " AND exchange_ts >= '2026-11-22' AND exchange_ts < '2026-11-23'"
+        " AND exchange_ts >= '2026-12-05' AND exchange_ts < '2026-12-06'"
     )
 
     chunks = {word for line in plan for word in line[0].split() if word.endswith("_chunk")}

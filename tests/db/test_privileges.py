@@ -9,68 +9,15 @@ import pytest
 from collector.db import Connection, Database
 from collector.db.batch import Tally
 from collector.db.store import store
+from collector.demo import QUESTION
 from collector.errors import DatabaseError
 from collector.models import Reject
 from collector.sink import bring_up_to_date
 from tests.conftest import Logins
+from tests.db.rights import ANALYST, GRANTED, WRITER
 from tests.rows import MOMENT, entries, instrument, listing, poll, reply, snapshot
 
 pytestmark = pytest.mark.db
-
-WRITER = {
-    "CONNECT on database",
-    "TEMPORARY on database",
-    "USAGE on schema public",
-    "SELECT on open_interest",
-    "INSERT on open_interest",
-    "SELECT on instruments",
-    "INSERT on instruments",
-    "UPDATE on instruments",
-    "SELECT on polls",
-    "INSERT on polls",
-    "UPDATE on polls",
-    "INSERT on rejects",
-    "SELECT on journal_marks",
-    "INSERT on journal_marks",
-    "UPDATE on journal_marks",
-    "DELETE on journal_marks",
-    "SELECT on schema_migrations",
-}
-ANALYST = {
-    "CONNECT on database",
-    "USAGE on schema public",
-    "SELECT on open_interest",
-    "SELECT on instruments",
-    "SELECT on polls",
-    "SELECT on rejects",
-    "SELECT on future relations",
-}
-# What somebody has been granted, or has by PostgreSQL's own defaults, on anything of ours.
-GRANTED = """
-WITH objects (name, owner, acl) AS (
-    SELECT relname, relowner, coalesce(relacl, acldefault('r', relowner)) FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('i', 'I')
-    UNION ALL
-    SELECT relname || '.' || attname, relowner, attacl
-    FROM pg_attribute JOIN pg_class AS c ON attrelid = c.oid
-    WHERE relnamespace = 'public'::regnamespace AND attacl IS NOT NULL
-    UNION ALL
-    SELECT proname, proowner, coalesce(proacl, acldefault('f', proowner)) FROM pg_proc AS p
-    WHERE pronamespace = 'public'::regnamespace AND NOT EXISTS (
-        SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid
-            AND deptype = 'e'
-    )
-    UNION ALL
-    SELECT 'schema public', nspowner, nspacl FROM pg_namespace WHERE nspname = 'public'
-    UNION ALL
-    SELECT 'database', datdba, datacl FROM pg_database WHERE datname = current_database()
-    UNION ALL
-    SELECT 'future relations', defaclrole, defaclacl FROM pg_default_acl WHERE defaclobjtype = 'r'
-)
-SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS grantee,
-    privilege_type || ' on ' || name, is_grantable
-FROM objects, aclexplode(acl) WHERE grantee <> owner
-"""
 
 
 @pytest.fixture
@@ -90,13 +37,15 @@ async def writer(writer_dsn: str) -> AsyncIterator[Connection]:
 
 
 async def everything_that_the_daemon_does(database: Database) -> Tally:
-    """Run every statement of the sink at least once, the upserts on rows that are there as well."""
+    """Run every statement of the sink, upserts on rows that are there as well, and the demo's."""
     await bring_up_to_date(database)
     refused = Reject(reason="size: null", raw="{}", symbol="A")
     total = Tally()
     for first, amount in ((1, "1"), (11, "2")):
         records = (listing(instrument()), reply(snapshot("A", amount), rejects=[refused]), poll())
         total = await store(database, entries(*records, first=first))
+    async with database.session() as connection:
+        assert await connection.fetch(QUESTION)
     return total
 
 
@@ -150,17 +99,21 @@ async def test_the_writer_needs_each_of_its_rights(
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE open_interest SET open_interest_base = 0",
-        "DELETE FROM open_interest",
-        "TRUNCATE open_interest",
-        "DROP TABLE open_interest",
-        "ALTER TABLE open_interest ADD COLUMN more int",
-        "CREATE INDEX ON open_interest (symbol)",
-        "CREATE TRIGGER t BEFORE INSERT ON open_interest FOR EACH ROW EXECUTE FUNCTION f()",
-        "SELECT drop_chunks('open_interest', now())",
-        "SELECT set_chunk_time_interval('open_interest', interval '1 hour')",
-        "DELETE FROM _timescaledb_internal._hyper_1_1_chunk",
-        "DROP TABLE _timescaledb_internal._hyper_1_1_chunk",
+        "UPDATE collector_storage.series SET symbol = symbol",
+        "DELETE FROM collector_storage.series",
+        "DELETE FROM collector_storage.latest",
+        "CREATE TABLE collector_storage.mine (a int)",
+        "UPDATE collector_storage.open_interest SET open_interest_base = 0",
+        "DELETE FROM collector_storage.open_interest",
+        "TRUNCATE collector_storage.open_interest",
+        "DROP TABLE collector_storage.open_interest",
+        "ALTER TABLE collector_storage.open_interest ADD COLUMN more int",
+        "CREATE INDEX ON collector_storage.open_interest (polled_at)",
+        "CREATE TRIGGER t BEFORE INSERT ON collector_storage.series EXECUTE FUNCTION f()",
+        "SELECT drop_chunks('collector_storage.open_interest', now())",
+        "SELECT set_chunk_time_interval('collector_storage.open_interest', interval '1 hour')",
+        "DELETE FROM _timescaledb_internal._hyper_3_1_chunk",
+        "DROP TABLE _timescaledb_internal._hyper_3_1_chunk",
         "SELECT * FROM rejects",
         "DELETE FROM rejects",
         "DELETE FROM instruments",
@@ -211,7 +164,7 @@ async def test_the_analyst_can_read_all_that_is_for_people(
     [
         *(
             f"{verb} {table}{rest}"
-            for table in ("open_interest", "instruments", "polls", "rejects")
+            for table in ("instruments", "polls", "rejects", "collector_storage.open_interest")
             for verb, rest in (
                 ("INSERT INTO", " DEFAULT VALUES"),
                 ("UPDATE", " SET venue = 'x'"),
@@ -220,12 +173,14 @@ async def test_the_analyst_can_read_all_that_is_for_people(
                 ("DROP TABLE", ""),
             )
         ),
+        "DROP VIEW open_interest",
+        "SELECT * FROM collector_storage.open_interest",
         "SELECT * FROM journal_marks",
         "SELECT * FROM schema_migrations",
         "CREATE TABLE mine (a int)",
         "CREATE TEMPORARY TABLE mine (a int)",
         "CREATE VIEW mine AS SELECT 1",
-        "SELECT drop_chunks('open_interest', now())",
+        "SELECT drop_chunks('collector_storage.open_interest', now())",
         "SELECT collector_grant_rights()",
         "SELECT * FROM pg_authid",
         "SELECT pg_read_file('/etc/passwd')",
@@ -235,6 +190,20 @@ async def test_the_analyst_can_not(analyst: Connection, statement: str) -> None:
     """Write anything, anywhere."""
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await analyst.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO open_interest DEFAULT VALUES",
+        "UPDATE open_interest SET venue = 'x'",
+        "DELETE FROM open_interest",
+    ],
+)
+async def test_nobody_can_write_through_the_view(sql: Connection, statement: str) -> None:
+    """Not even a superuser: a join has no row of its own."""
+    with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError):
+        await sql.execute(statement)
 
 
 async def test_the_analyst_can_read_what_a_later_migration_makes(
@@ -252,14 +221,15 @@ async def test_the_analyst_can_read_what_a_later_migration_makes(
 async def test_a_new_chunk_belongs_to_the_owner_and_is_as_guarded_as_the_rest(
     database: Database, sql: Connection, logins: Logins
 ) -> None:
-    """Each day's first row makes one, in the middle of the writer's INSERT."""
-    days = [snapshot(exchange_ts=MOMENT + timedelta(days=day)) for day in range(3)]
-    tally = await store(database, entries(reply(*days)))
+    """Each week's first row makes one, in the middle of the writer's INSERT."""
+    weeks = [snapshot(exchange_ts=MOMENT + timedelta(weeks=week)) for week in range(3)]
+    tally = await store(database, entries(reply(*weeks)))
 
     chunks = await sql.fetch(
         "SELECT relowner::regrole::text, relacl = (SELECT relacl FROM pg_class"
-        " WHERE oid = 'open_interest'::regclass) FROM pg_class AS c"
-        " JOIN pg_inherits ON inhrelid = c.oid WHERE inhparent = 'open_interest'::regclass"
+        " WHERE oid = 'collector_storage.open_interest'::regclass) FROM pg_class AS c"
+        " JOIN pg_inherits ON inhrelid = c.oid"
+        " WHERE inhparent = 'collector_storage.open_interest'::regclass"
     )
     assert tally.stored == 3
     assert [tuple(chunk) for chunk in chunks] == [(logins.owner, True)] * 3

@@ -64,7 +64,7 @@ async def test_one_row_that_the_database_refuses_costs_only_itself(
     database: Database, sql: Connection
 ) -> None:
     """4,999 of 5,000 are stored, one is in `rejects` with its reason, the counters are right."""
-    await sql.execute("ALTER TABLE open_interest ADD CHECK (symbol <> 'S2718')")
+    await sql.execute("ALTER TABLE collector_storage.series ADD CHECK (symbol <> 'S2718')")
     rows = [snapshot(f"S{number}") for number in range(5000)]
 
     tally = await store(database, entries(reply(*rows), poll()))
@@ -104,14 +104,14 @@ async def test_if_every_row_is_refused_the_rows_are_not_to_blame(
     database: Database, sql: Connection
 ) -> None:
     """A column that somebody added must not send everything to `rejects`: it is tried again."""
-    await sql.execute("ALTER TABLE open_interest ADD COLUMN desk text NOT NULL")
+    await sql.execute("ALTER TABLE collector_storage.open_interest ADD COLUMN desk text NOT NULL")
     batch = entries(reply(*(snapshot(f"S{number}") for number in range(30))))
 
     with pytest.raises(DatabaseUnavailable, match="every single row is refused"):
         await store(database, batch)
     assert await sql.fetchval("SELECT count(*) FROM rejects") == 0
 
-    await sql.execute("ALTER TABLE open_interest DROP COLUMN desk")
+    await sql.execute("ALTER TABLE collector_storage.open_interest DROP COLUMN desk")
     assert await store(database, batch) == Tally(fetched=30, stored=30)
 
 

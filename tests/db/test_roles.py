@@ -16,6 +16,8 @@ from tests.rows import entries, reply, snapshot
 
 pytestmark = pytest.mark.db
 
+STORED = "collector_storage.open_interest"
+
 
 @dataclass
 class Place:
@@ -115,13 +117,13 @@ async def test_roles_that_are_made_later_get_their_rights_at_the_next_migrate(pl
     await database.close()
     await execute(place.server_dsn, f"CREATE ROLE {place.writer}", f"CREATE ROLE {place.analyst}")
     done = await place.migrate()
-    chunk = await place.fetchval("SELECT show_chunks('open_interest')::text")
+    chunk = await place.fetchval("SELECT show_chunks('collector_storage.open_interest')::text")
 
     assert (list(done.applied), done.problem) == ([], None)
-    assert await place.may(place.writer, "open_interest", "INSERT")
+    assert await place.may(place.writer, STORED, "INSERT")
     assert await place.may(place.analyst, "open_interest", "SELECT")
-    assert await place.may(place.analyst, str(chunk), "SELECT")
-    assert not await place.may(place.analyst, "open_interest", "INSERT")
+    assert await place.may(place.writer, str(chunk), "SELECT")
+    assert not await place.may(place.analyst, str(chunk), "SELECT")
 
 
 async def test_of_two_roles_the_one_that_is_there_gets_its_rights(place: Place) -> None:
@@ -172,7 +174,7 @@ async def test_two_databases_of_one_server_can_be_migrated_at_once(
     done = await migrating
 
     assert done.problem is None
-    assert await place.may(place.writer, "open_interest", "INSERT")
+    assert await place.may(place.writer, STORED, "INSERT")
     assert await place.may(place.analyst, "open_interest", "SELECT")
 
 
@@ -221,7 +223,7 @@ async def test_a_database_of_somebody_else_is_told(place: Place) -> None:
 
     assert done.problem is not None
     assert f"needs CONNECT and TEMPORARY on database {place.name}" in done.problem
-    assert await place.may(place.writer, "open_interest", "INSERT")
+    assert await place.may(place.writer, STORED, "INSERT")
 
 
 async def test_the_writer_migrates_nothing_and_nothing_fails(database: Database) -> None:

@@ -4,6 +4,7 @@ import contextlib
 from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from collector.db import Connection, Database
@@ -54,7 +55,7 @@ async def test_a_snapshot_is_stored_digit_for_digit(database: Database, sql: Con
         "venue": "bitget",
         "symbol": "BTC-USDT",
         "exchange_ts": MOMENT,
-        "received_at": RECEIVED,
+        "received_at": RECEIVED.replace(microsecond=123_000),
         "polled_at": TICK,
         "open_interest_base": Decimal("7192.610000000000000001"),
         "open_interest_contracts": Decimal("7192610.000000000000000000"),
@@ -231,3 +232,46 @@ async def test_a_database_that_goes_away_writes_nothing_or_all(
     await store(database, batch)
 
     assert await counters(sql) == [(2, 2, 0, 0, 0)]
+
+
+async def test_a_clock_set_by_weeks_during_a_poll_does_not_cost_its_rows(
+    database: Database, sql: Connection
+) -> None:
+    """What the column cannot hold is the nearest that it can."""
+    late = msgspec.structs.replace(reply(snapshot("A")), received_at=TICK + timedelta(days=400))
+    early = msgspec.structs.replace(reply(snapshot("B")), received_at=TICK - timedelta(days=400))
+
+    assert (await store(database, entries(late, early))).stored == 2
+
+    found = await sql.fetch("SELECT received_at - polled_at FROM open_interest ORDER BY symbol")
+    assert [int(each / timedelta(milliseconds=1)) for (each,) in found] == [2**31 - 1, 1 - 2**31]
+
+
+async def test_the_newest_row_of_each_instrument_is_at_hand(
+    database: Database, sql: Connection
+) -> None:
+    """Late rows of before do not displace it, in the same batch or in a later one."""
+    moments = [MOMENT + timedelta(seconds=second) for second in (1, 3, 2)]
+    rows = [snapshot("A", str(n), exchange_ts=moment) for n, moment in enumerate(moments)]
+    await store(database, entries(reply(*rows, snapshot("B", "7"))))
+    await store(database, entries(reply(snapshot("A", "9", exchange_ts=MOMENT)), first=2))
+
+    found = await sql.fetch(
+        "SELECT symbol, exchange_ts, open_interest_base FROM collector_storage.latest"
+        " JOIN collector_storage.series USING (series_id) ORDER BY symbol"
+    )
+    assert [tuple(row) for row in found] == [
+        ("A", moments[1], Decimal(1)),
+        ("B", MOMENT, Decimal(7)),
+    ]
+
+
+async def test_numbers_of_series_are_not_used_up_by_rows_that_have_one(
+    database: Database, sql: Connection
+) -> None:
+    """Two thousand million would be gone in three years, one for each row."""
+    for first in range(1, 4):
+        await store(database, entries(reply(snapshot("A")), first=first))
+    await store(database, entries(reply(snapshot("B")), first=4))
+
+    assert await sql.fetchval("SELECT max(series_id) FROM collector_storage.series") == 2

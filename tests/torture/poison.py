@@ -30,16 +30,25 @@ async def poison(rig: Rig, rows: int) -> None:
     served = await rig.venues.served()
     times = [ms for _, _, ms, *_ in served if _in(ms, polls[_POISONED - 1])]
     chosen = rig.random.sample([value[:3] for value in served if value[2] == times[0]], rows)
+    numbers = await _numbers(rig)
     conditions = " OR ".join(
-        f"symbol = '{symbol}' AND exchange_ts = to_timestamp({ms} / 1000.0)"
+        f"series_id = {numbers[symbol]} AND exchange_ts = to_timestamp({ms} / 1000.0)"
         for _, symbol, ms in chosen
     )
     await rig.server.execute(
-        f"ALTER TABLE open_interest ADD CONSTRAINT poison_{place} CHECK (NOT ({conditions}))",
+        "ALTER TABLE collector_storage.open_interest"
+        f" ADD CONSTRAINT poison_{place} CHECK (NOT ({conditions}))",
         database=rig.database,
     )
     await rig.proxy.listen()
     await rig.daemon.hears("sink.stored", partial(_is_batch_without, rows), since=place)
+
+
+async def _numbers(rig: Rig) -> dict[str, int]:
+    """Return what stands for each symbol in the hypertable."""
+    async with rig.server.session(rig.database) as session:
+        found = await session.fetch("SELECT symbol, series_id FROM collector_storage.series")
+    return {row[0]: row[1] for row in found}
 
 
 def _is_batch_without(rows: int, event: Event) -> bool:

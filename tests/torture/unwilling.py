@@ -86,7 +86,7 @@ async def cancelled(rig: Rig, times: int) -> None:
         for _ in range(times):
             place = rig.server.log_place()
             async with ours.transaction():
-                await ours.execute("LOCK TABLE open_interest IN SHARE MODE")
+                await ours.execute("LOCK TABLE collector_storage.open_interest IN SHARE MODE")
                 await ours.execute("SELECT pg_cancel_backend($1)", await _waiting(rig))
                 await rig.server.logged("canceling statement due to user request", place)
 

@@ -26,7 +26,10 @@ FULL JOIN (SELECT venue, polled_at, count(*) AS aside FROM rejects
 FULL JOIN polls USING (venue, polled_at)
 """
 _TURNS = """
-SELECT min(received_at) AS oldest, max(received_at) AS newest FROM open_interest
+SELECT min(received_at) AS oldest, max(received_at) AS newest FROM (
+    SELECT xmin, polled_at + received_after_ms * interval '1 ms' AS received_at
+    FROM collector_storage.open_interest
+) AS o
 GROUP BY xmin::text::bigint ORDER BY xmin::text::bigint
 """
 _AT_ONCE = timedelta(seconds=2)

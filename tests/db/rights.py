@@ -1,0 +1,69 @@
+"""What the writer and the analyst may do, and how the database is asked for it."""
+
+WRITER = {
+    "CONNECT on database",
+    "TEMPORARY on database",
+    "USAGE on schema public",
+    "USAGE on schema collector_storage",
+    "SELECT on collector_storage.open_interest",
+    "INSERT on collector_storage.open_interest",
+    "SELECT on collector_storage.series",
+    "INSERT on collector_storage.series",
+    "SELECT on collector_storage.latest",
+    "INSERT on collector_storage.latest",
+    "UPDATE on collector_storage.latest",
+    "SELECT on open_interest",
+    "SELECT on instruments",
+    "INSERT on instruments",
+    "UPDATE on instruments",
+    "SELECT on polls",
+    "INSERT on polls",
+    "UPDATE on polls",
+    "INSERT on rejects",
+    "SELECT on journal_marks",
+    "INSERT on journal_marks",
+    "UPDATE on journal_marks",
+    "DELETE on journal_marks",
+    "SELECT on schema_migrations",
+}
+ANALYST = {
+    "CONNECT on database",
+    "USAGE on schema public",
+    "SELECT on open_interest",
+    "SELECT on instruments",
+    "SELECT on polls",
+    "SELECT on rejects",
+    "SELECT on future relations",
+}
+# What somebody has been granted, or has by PostgreSQL's own defaults, on anything of ours.
+GRANTED = """
+WITH objects (name, owner, acl) AS (
+    SELECT oid::regclass::text, relowner,
+        coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, relowner))
+    FROM pg_class
+    WHERE relnamespace IN ('public'::regnamespace, 'collector_storage'::regnamespace)
+        AND relkind NOT IN ('i', 'I')
+    UNION ALL
+    SELECT c.oid::regclass || '.' || attname, relowner, attacl
+    FROM pg_attribute JOIN pg_class AS c ON attrelid = c.oid
+    WHERE relnamespace IN ('public'::regnamespace, 'collector_storage'::regnamespace)
+        AND attacl IS NOT NULL
+    UNION ALL
+    SELECT proname, proowner, coalesce(proacl, acldefault('f', proowner)) FROM pg_proc AS p
+    WHERE pronamespace IN ('public'::regnamespace, 'collector_storage'::regnamespace)
+        AND NOT EXISTS (
+        SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid
+            AND deptype = 'e'
+    )
+    UNION ALL
+    SELECT 'schema ' || nspname, nspowner, nspacl FROM pg_namespace
+    WHERE nspname IN ('public', 'collector_storage')
+    UNION ALL
+    SELECT 'database', datdba, datacl FROM pg_database WHERE datname = current_database()
+    UNION ALL
+    SELECT 'future relations', defaclrole, defaclacl FROM pg_default_acl WHERE defaclobjtype = 'r'
+)
+SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS grantee,
+    privilege_type || ' on ' || name, is_grantable
+FROM objects, aclexplode(acl) WHERE grantee <> owner
+"""
