@@ -148,7 +148,7 @@ MUTANTS = (
     Mutant(
         "believe the first of two contradicting rows",
         _FIELDS,
-        "if all(snapshot == twins[0][0] for snapshot, _ in twins):",
+        "if all(_agree(snapshot, twins[0][0]) for snapshot, _ in twins):",
         "if twins:",
         _CASES,
     ),
