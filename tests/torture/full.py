@@ -5,10 +5,12 @@ from functools import partial
 from tests.torture.daemon import Event
 from tests.torture.outages import steady_memory
 from tests.torture.rig import Rig
+from tests.torture.venues import Sizes
 
 BOUND = 2**20
 SETTINGS = {"journal__max_bytes": BOUND}
-"""The least that is permitted: so it takes half a minute and not three days."""
+SIZES = Sizes(bitget=10, htx=700, synthetix=40)
+"""The least that is permitted, and many rows: so it takes seconds and not three days."""
 
 _NEARLY = 0.85
 """Of the bound: the rest is kept for one more reply, and for the records of refused polls."""

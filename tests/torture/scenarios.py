@@ -61,7 +61,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "down-40s": Scenario(outages.down, extent=40, seconds=50, sizes=_LIVELY),
     "down-10min": Scenario(outages.down, extent=600, seconds=660, sizes=_LIVELY),
     "full-journal": Scenario(
-        full.full_journal, extent=10, seconds=90, sizes=_LIVELY, settings=full.SETTINGS
+        full.full_journal, extent=10, seconds=60, sizes=full.SIZES, settings=full.SETTINGS
     ),
     "refused": Scenario(outages.refused, extent=4, share=0.02),
     "black-hole": Scenario(outages.black_hole, extent=4, share=0.02),

@@ -35,7 +35,7 @@ def test_a_snapshot_that_is_missing_is_lost() -> None:
 
 
 def test_what_a_full_journal_did_not_accept_is_not_lost() -> None:
-    """But what it has accepted is, if it is missing; and nothing is not accepted by a whole poll."""
+    """But what it has accepted is, if it is missing; a whole poll has accepted all."""
     values = [value("A"), value("B"), value("C")]
     for rows, cut_short, lost, good in (
         (2, True, 0, True),
