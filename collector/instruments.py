@@ -109,7 +109,8 @@ class Instruments:
 
         A row of an instrument that is not known calls for a fresh list: it may be new. If it is not
         on that either, the venue no longer lists it, and its rows are left out for as long as their
-        amounts stay as they are. If there is no fresh list to be had, the row is kept.
+        amounts stay as they are. If there is no fresh list to be had, the row is kept. So is a row
+        that was rejected, unless it names an instrument that the user does not want.
 
         Returns:
             What to store, and how many rows were left out because the venue does not list them.
@@ -123,7 +124,8 @@ class Instruments:
         self._dead = {
             row.symbol: row for row in wanted if not self._lists(row) and row.symbol not in unsure
         }
-        return Parsed(kept, parsed.rejects), len(wanted) - len(kept)
+        rejects = [row for row in parsed.rejects if row.symbol is None or self._wanted(row.symbol)]
+        return Parsed(kept, rejects), len(wanted) - len(kept)
 
     async def try_refresh(
         self, deadline: float, on_send: Callable[[], None] = lambda: None

@@ -37,7 +37,7 @@ class Outcome(StrEnum):
     PARTIAL = "partial"
     """Some requests brought a reply, others did not."""
     FAILED = "failed"
-    """No request brought a reply."""
+    """No request brought a documented reply: none at all, or not one row that was believed."""
     SKIPPED = "skipped"
     """Not polled: the poll before was still running."""
     REFUSED = "refused"

@@ -42,6 +42,8 @@ class Sweep:
     replies: int = 0
     rows: int = 0
     rejected: int = 0
+    doubt: str | None = None
+    """Why the first row that was rejected was."""
     unlisted: int = 0
     errors: list[VenueError] = field(default_factory=list)
     refusal: JournalError | None = None
@@ -56,7 +58,7 @@ class Sweep:
             return Outcome.INTERRUPTED
         if self.refusal is not None:
             return Outcome.PARTIAL if self.replies else Outcome.REFUSED
-        if self.replies == 0:
+        if self.replies == 0 or self._nothing_believed():
             return Outcome.FAILED
         if self.errors:
             return Outcome.PARTIAL
@@ -70,7 +72,14 @@ class Sweep:
             return self.crash or str(self.refusal)
         counts = Counter(error.kind for error in self.errors)
         first = {error.kind: error for error in reversed(self.errors)}
-        return "; ".join(f"{counts[kind]} x {first[kind]}" for kind in counts) or None
+        problems = [f"{counts[kind]} x {first[kind]}" for kind in counts]
+        if self._nothing_believed():
+            problems.append(f"every row was rejected, {self.rejected} in all; first: {self.doubt}")
+        return "; ".join(problems) or None
+
+    def _nothing_believed(self) -> bool:
+        """Tell whether there were rows, and none of them as documented."""
+        return self.rejected > 0 and self.rows == self.unlisted == 0
 
 
 class Sweeper:
@@ -163,6 +172,8 @@ class _Run:
         self.result.replies += 1
         self.result.rows += len(rows.snapshots)
         self.result.rejected += len(rows.rejects)
+        if rows.rejects and self.result.doubt is None:
+            self.result.doubt = rows.rejects[0].reason
         self.result.unlisted += unlisted
 
     def _failed(self, error: VenueError) -> None:

@@ -148,9 +148,30 @@ MUTANTS = (
     Mutant(
         "believe the first of two contradicting rows",
         _FIELDS,
-        "if all(snapshot == twins[0][0] for snapshot, _ in twins):",
+        "if all(_agree(snapshot, twins[0][0]) for snapshot, _ in twins):",
         "if twins:",
         _CASES,
+    ),
+    Mutant(
+        "take the same number in other digits for another",
+        _FIELDS,
+        "return one == other or _figures(one) == _figures(other)",
+        "return one == other",
+        _CASES,
+    ),
+    Mutant(
+        "one time for rows of two times",
+        _FIELDS,
+        "return (moment, *(None",
+        "return (0, *(None",
+        _CASES,
+    ),
+    Mutant(
+        "take a poll of which no row was believed for a good one",
+        "collector/sweep.py",
+        "if self.replies == 0 or self._nothing_believed():",
+        "if self.replies == 0:",
+        ("tests/test_sweep.py",),
     ),
     Mutant(
         "milliseconds cut off",

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from collector.errors import NoAnswer, ServerFault
 from collector.instruments import Instruments
-from collector.models import Parsed
+from collector.models import Parsed, Reject
 from collector.records import ListingRecord
 from collector.venues import VENUES
 from collector.venues.spec import Request
@@ -199,6 +199,16 @@ async def test_what_is_not_wanted_is_neither_kept_nor_counted() -> None:
     await found.refresh(NEVER)
 
     assert await sorted_out(found, snapshot("BTC-USDT"), snapshot("ETH-USDT")) == (["BTC-USDT"], 0)
+
+
+async def test_a_bad_row_of_what_is_not_wanted_is_not_kept_either() -> None:
+    """One that does not say what it is of may be anything, and is kept for inspection."""
+    found, _ = instruments(FakeHtx(["BTC-USDT", "ETH-USDT"], {}), include=["BTC-*"])
+    bad = [Reject(reason="bad", raw="{}", symbol=each) for each in ("BTC-USDT", "ETH-USDT", None)]
+
+    kept, unlisted = await found.sort_out(Parsed([], bad), NEVER)
+
+    assert (["BTC-USDT", None], 0) == ([reject.symbol for reject in kept.rejects], unlisted)
 
 
 @pytest.mark.parametrize("payload", [{"status": "ok"}, {"status": "ok", "data": {}}, []])

@@ -13,10 +13,11 @@ from collector.errors import (
     ServerFault,
     VenueError,
 )
+from collector.exactjson import Number
 from collector.instruments import Instruments
 from collector.models import Outcome, Parsed
 from collector.sweep import Sweep, Sweeper
-from collector.venues.spec import Reply
+from collector.venues.spec import Reply, Request
 from tests.fakes import FakeBitget, FakeClient, FakeHtx
 
 NEVER = 1e9
@@ -126,6 +127,35 @@ async def test_an_answer_without_rows_is_empty() -> None:
     sweep, _ = await swept(FakeHtx(["BTC-USDT"], {}).client())
 
     assert sweep.outcome() is Outcome.EMPTY
+
+
+async def test_rows_of_which_none_is_believed_are_a_failure() -> None:
+    """They are handed over as rejects, and the poll says that nothing came of it, and why."""
+    htx = FakeHtx(["BTC-USDT", "ETH-USDT"], {"BTC-USDT": "1", "ETH-USDT": "2"})
+
+    def frozen(request: Request) -> object:
+        answer = htx.answer(request)
+        assert isinstance(answer, dict)
+        return answer | {"ts": Number("1561605181000")}
+
+    sweep, rows = await swept(FakeClient(frozen))
+
+    assert ([], 2) == (rows, sweep.rejected)
+    assert sweep.outcome() is Outcome.FAILED
+    assert sweep.error() == (
+        "every row was rejected, 2 in all; first: ts: implausible time 2019-06-27T03:13:01+00:00"
+    )
+
+
+async def test_a_row_that_is_believed_or_counted_is_no_failure_beside_a_bad_one() -> None:
+    """Only where nothing at all was as documented is the venue to be doubted."""
+    outcomes = [
+        Sweep(replies=1, rows=1, rejected=1).outcome(),
+        Sweep(replies=1, unlisted=1, rejected=1).outcome(),
+        Sweep(replies=1, rejected=1).outcome(),
+    ]
+
+    assert outcomes == [Outcome.OK, Outcome.OK, Outcome.FAILED]
 
 
 async def test_rows_that_cannot_be_kept_end_the_sweep() -> None:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TypeGuard
 
+from msgspec.structs import astuple
+
 from collector import exactjson
 from collector.exactjson import Number, Repeated
 from collector.models import DecimalText, Instrument, Listing, Parsed, Reject, Snapshot
@@ -186,7 +188,7 @@ def read_rows(found: list[object], key: str, read: Callable[[object], Snapshot])
             good.setdefault(snapshot.symbol, []).append((snapshot, row))
     snapshots: list[Snapshot] = []
     for name, twins in good.items():
-        if all(snapshot == twins[0][0] for snapshot, _ in twins):
+        if all(_agree(snapshot, twins[0][0]) for snapshot, _ in twins):
             snapshots.extend(snapshot for snapshot, _ in twins)
             continue
         contradiction = ShapeError(key, "in the reply more than once, with different values")
@@ -208,6 +210,16 @@ def read_instruments(
         else:
             instruments.setdefault(instrument.symbol, instrument)
     return Listing(list(instruments.values()), rejects)
+
+
+def _agree(one: Snapshot, other: Snapshot) -> bool:
+    """Tell whether two rows of an instrument say the same; `1.0` and `1.00` do."""
+    return one == other or _figures(one) == _figures(other)
+
+
+def _figures(snapshot: Snapshot) -> tuple[object, ...]:
+    _, moment, *amounts = astuple(snapshot)
+    return (moment, *(None if each is None else Decimal(each) for each in amounts))
 
 
 def _moment(milliseconds: int) -> datetime:

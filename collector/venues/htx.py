@@ -52,13 +52,12 @@ def plan(instruments: Sequence[Instrument]) -> Sequence[Request]:
 
 
 def parse(reply: Reply) -> Parsed:
-    """Read all rows; they share the time of the reply."""
-    ts = fields.epoch_ms(reply.payload, "ts", reply.received_at)
+    """Read all rows; they share the time of the reply, and none can be believed without it."""
 
     def read(row: object) -> Snapshot:
         return Snapshot(
             symbol=fields.identifier(row, "contract_code"),
-            exchange_ts=ts,
+            exchange_ts=fields.epoch_ms(reply.payload, "ts", reply.received_at),
             open_interest_base=fields.number_amount(row, "amount"),
             open_interest_contracts=fields.number_amount(row, "volume"),
             open_interest_quote=fields.number_amount(row, "value"),

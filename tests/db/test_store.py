@@ -154,6 +154,24 @@ async def test_the_same_reply_at_the_next_poll_is_a_duplicate(
     assert await counters(sql) == [(2, 2, 0, 0, 0), (3, 1, 2, 0, 0)]
 
 
+async def test_equal_numbers_in_other_digits_are_a_duplicate(
+    database: Database, sql: Connection
+) -> None:
+    """In the same reply or the next: the first one's digits stay, and nobody is contradicted."""
+    later = TICK + timedelta(minutes=1)
+
+    await store(
+        database,
+        entries(
+            reply(snapshot("A", "1.0"), snapshot("A", "1.00")),
+            reply(snapshot("A", "1"), tick=later),
+        ),
+    )
+
+    assert "1.0" == await sql.fetchval("SELECT open_interest_base::text FROM open_interest")
+    assert await counters(sql) == [(2, 1, 1, 0, 0), (1, 0, 1, 0, 0)]
+
+
 async def test_a_poll_has_one_row_that_fills_up(database: Database, sql: Connection) -> None:
     """It is there while the poll runs, and says at the end how it went."""
     await store(database, entries(reply(snapshot("A"), unlisted=2), reply(snapshot("B"))))

@@ -143,15 +143,11 @@ def _group(sent: list[oracle.Row], stored: list[Snapshot]) -> None:
         must(any(_same(row, snapshot) for row in sent), "a wrong number was stored", snapshot, sent)
     must(len({_key(each) for each in stored}) <= 1, "contradicting rows were stored", stored)
     sure = all(row.verdict is Verdict.GOOD for row in sent)
-    contradictory = len({(row.ts_ms, *sorted(_texts(row))) for row in sent}) > 1
-    if sure and not contradictory:
-        must(len(stored) == len(sent), "a good row was lost", sent)
-    if sure and len({(row.ts_ms, *sorted(_values(row))) for row in sent}) > 1:
+    contradictory = len({(row.ts_ms, *sorted(_values(row))) for row in sent}) > 1
+    if sure and contradictory:
         must(not stored, "contradicting rows were believed", sent)
-
-
-def _texts(row: oracle.Row) -> list[tuple[str, str]]:
-    return [(column, figure.text) for column, figure in row.figures.items()]
+    elif sure:
+        must(len(stored) == len(sent), "a good row was lost", sent)
 
 
 def _values(row: oracle.Row) -> list[tuple[str, Decimal]]:

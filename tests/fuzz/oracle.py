@@ -95,8 +95,6 @@ def shape(seed: Seed, tree: Tree) -> Verdict:
         return Verdict.EITHER
     if not seed.listing and seed.venue.name == "bitget" and not rows:
         return Verdict.BAD
-    if not seed.listing and seed.venue.name == "htx":
-        return _time(seed, _only(tree, "ts"), number=True)[0]
     return Verdict.GOOD
 
 

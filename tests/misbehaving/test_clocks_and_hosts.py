@@ -16,6 +16,10 @@ pytestmark = pytest.mark.db
 
 HOUR = 3_600_000
 POLLS = "SELECT * FROM polls ORDER BY polled_at"
+REJECTED = """
+SELECT count(*) FROM rejects
+WHERE venue = $1 AND polled_at = $2 AND reason LIKE 'ts: implausible time %' AND raw <> ''
+"""
 
 
 @pytest.mark.parametrize(
@@ -43,7 +47,7 @@ async def test_a_clock_that_is_plausible_is_stored_as_given(
 async def test_a_clock_that_is_far_off_stores_nothing(
     tmp_path: Path, simulator: Simulator, database: Database, sql: Connection, seconds: int
 ) -> None:
-    """Bitget's rows are rejects; HTX has one time for all, so that its poll failed."""
+    """Its rows are rejects, also where one time is given for all, and the poll has failed."""
     simulator.faults.add(f"*:clock-offset:1:{seconds}")
     hosts = {"bitget": simulator.base_urls, "htx": simulator.base_urls}
     async with rig(tmp_path, database, hosts) as collector:
@@ -52,9 +56,10 @@ async def test_a_clock_that_is_far_off_stores_nothing(
 
     bitget, htx = await sql.fetch(POLLS)
     assert {} == await stored(sql)
-    assert 24 == bitget["rows_rejected"] == bitget["rows_fetched"]
-    assert 24 == await sql.fetchval("SELECT count(*) FROM rejects WHERE reason LIKE 'ts:%'")
-    assert ("failed", True) == (htx["outcome"], "ts" in htx["error"])
+    for poll, rows in ((bitget, 24), (htx, 26)):
+        assert rows == poll["rows_rejected"] == poll["rows_fetched"]
+        assert rows == await sql.fetchval(REJECTED, poll["venue"], poll["polled_at"])
+        assert ("failed", True) == (poll["outcome"], "first: ts: implausible" in poll["error"])
 
 
 async def test_a_frozen_clock_is_counted(

@@ -58,7 +58,12 @@ async def inflict(
         async with (
             scenario.home(server, database) as home,
             rigged(
-                server, home, seed=seed, sizes=scenario.sizes, intervals=scenario.intervals
+                server,
+                home,
+                seed=seed,
+                sizes=scenario.sizes,
+                intervals=scenario.intervals,
+                settings=scenario.settings,
             ) as rig,
         ):
             kills = server.kills
@@ -91,6 +96,8 @@ async def _repeat(
             await fault
         except asyncio.CancelledError:
             break
+        except CannotHereError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told in the table
             figures.verdict.problems.append(f"{type(error).__name__}: {error}")
             break

@@ -33,6 +33,8 @@ class Done:
     finished: datetime
     rows: int
     unlisted: int
+    cut_short: bool = False
+    """Whether the venue may have served more than was accepted."""
 
 
 @dataclass
@@ -141,6 +143,7 @@ class Daemon:
                 datetime.fromisoformat(event["timestamp"]),
                 event["rows"],
                 event["unlisted"],
+                cut_short=event["outcome"] == "partial",
             )
             for event in self.said("poll.done")
             if event["outcome"] in {"ok", "partial"}

@@ -148,6 +148,7 @@ async def rigged(
     seed: int = 1,
     sizes: Sizes = SMALL,
     intervals: Mapping[str, int] = INTERVALS,
+    settings: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Rig]:
     """Build a rig around a database that exists; nothing of it has started but the venues."""
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
@@ -157,7 +158,8 @@ async def rigged(
         await proxy.listen()
         parts.push_async_callback(proxy.close)
         venues = await parts.enter_async_context(simulated(sizes, seed))
-        settings: dict[str, object] = {
+        keys: dict[str, object] = {
+            **(settings or {}),
             "database__dsn": server.dsn(database, port=proxy.port),
             "http__port": 0,
             "log__format": "json",
@@ -165,10 +167,10 @@ async def rigged(
             "journal__path": "journal/journal",
         }
         for name in INTERVALS:
-            settings[f"venues__{name}__enabled"] = name in intervals
-            settings[f"venues__{name}__interval"] = f"{intervals.get(name, 1)}s"
-            settings[f"venues__{name}__base_urls"] = [venues.base_url]
-        daemon = Daemon(folder, variables(settings))
+            keys[f"venues__{name}__enabled"] = name in intervals
+            keys[f"venues__{name}__interval"] = f"{intervals.get(name, 1)}s"
+            keys[f"venues__{name}__base_urls"] = [venues.base_url]
+        daemon = Daemon(folder, variables(keys))
         parts.push_async_callback(daemon.close)
         yield Rig(server, database, proxy, venues, daemon, Random(seed), intervals)
 

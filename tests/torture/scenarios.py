@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
-from tests.torture import kills, outages, poison, unwilling
+from tests.torture import full, kills, outages, packets, poison, unwilling
 from tests.torture.rig import INTERVALS, Rig, new_database
 from tests.torture.server import Server
 from tests.torture.venues import SMALL, Sizes
@@ -34,6 +34,8 @@ class Scenario:
     """What one time takes, at the least, if that is long."""
     sizes: Sizes = SMALL
     intervals: Mapping[str, int] = field(default_factory=lambda: INTERVALS)
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Of the collector, by their keys."""
     home: Home = _ordinary
 
 
@@ -58,9 +60,15 @@ SCENARIOS: Mapping[str, Scenario] = {
     "down-3s": Scenario(outages.down, extent=3, share=0.02),
     "down-40s": Scenario(outages.down, extent=40, seconds=50, sizes=_LIVELY),
     "down-10min": Scenario(outages.down, extent=600, seconds=660, sizes=_LIVELY),
+    "full-journal": Scenario(
+        full.full_journal, extent=10, seconds=60, sizes=full.SIZES, settings=full.SETTINGS
+    ),
     "refused": Scenario(outages.refused, extent=4, share=0.02),
     "black-hole": Scenario(outages.black_hole, extent=4, share=0.02),
     "black-hole-75s": Scenario(outages.black_hole, extent=75, seconds=90),
+    "packets-dropped": Scenario(packets.packets_dropped, extent=75, seconds=120),
+    "answers-dropped": Scenario(packets.answers_dropped, extent=75, seconds=120),
+    "packet-loss": Scenario(packets.packet_loss, extent=20, seconds=60),
     "half-open": Scenario(outages.half_open, extent=4, seconds=150),
     "stopped-in-black-hole": Scenario(outages.stopped_in_black_hole, share=0.03, often=True),
     "zombie": Scenario(outages.zombie, extent=1, seconds=40, often=True),

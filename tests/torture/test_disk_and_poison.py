@@ -1,8 +1,8 @@
-"""A disk without room, and a row that the database does not take."""
+"""A disk without room, a journal without room, and a row that the database does not take."""
 
 import pytest
 
-from tests.torture import poison
+from tests.torture import full, poison
 from tests.torture.rig import new_database, rigged
 from tests.torture.server import Server
 from tests.torture.unwilling import CannotHereError, disk_full, small_disk
@@ -20,6 +20,18 @@ async def test_a_full_disk_of_the_database_costs_nothing(server: Server) -> None
             verdict = await rig.finish()
     except CannotHereError as reason:
         pytest.skip(str(reason))
+
+    assert verdict.good, verdict
+    assert verdict.rows > 0
+
+
+async def test_a_full_journal_costs_what_it_has_refused_and_nothing_else(server: Server) -> None:
+    """What was accepted is there once, refused polls have a row each, and polling goes on."""
+    name = await new_database(server, "overfull")
+    async with rigged(server, name, sizes=full.SIZES, settings=full.SETTINGS) as rig:
+        await rig.start()
+        await full.full_journal(rig, 2)
+        verdict = await rig.finish()
 
     assert verdict.good, verdict
     assert verdict.rows > 0

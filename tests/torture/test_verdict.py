@@ -1,5 +1,6 @@
 """The verdict itself: it finds what is wrong, or the rest of this folder proves nothing."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tests.torture.daemon import Done
@@ -31,6 +32,20 @@ def test_what_was_served_and_stored_is_good() -> None:
 def test_a_snapshot_that_is_missing_is_lost() -> None:
     """Its poll was reported done, so it must be there."""
     assert judged(value("A")).lost == 1
+
+
+def test_what_a_full_journal_did_not_accept_is_not_lost() -> None:
+    """But what it has accepted is, if it is missing; a whole poll has accepted all."""
+    values = [value("A"), value("B"), value("C")]
+    for rows, cut_short, lost, good in (
+        (2, True, 0, True),
+        (3, True, 1, False),
+        (2, False, 1, False),
+        (4, True, 1, False),
+    ):
+        verdict, done = Verdict(), replace(DONE, rows=rows, cut_short=cut_short)
+        verdict.judge_values(values, values[:2], set(), [done])
+        assert (lost, good) == (verdict.lost, verdict.good)
 
 
 def test_a_row_that_nobody_served_is_wrong() -> None:

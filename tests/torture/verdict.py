@@ -84,10 +84,12 @@ class Verdict:
             # The log's time is a little later than the poll's end.
             last = _ms(poll.finished)
             its = [value for value in by_venue[poll.venue] if first <= value[2] <= last]
-            if len(its) != poll.rows + poll.unlisted:
+            more = len(its) - poll.rows - poll.unlisted
+            if more < 0 or (more > 0 and not poll.cut_short):
                 self.problems.append(f"{poll}: {len(its)} values were served in its time")
             missing = [value for value in its if value not in there and value[:3] not in aside]
-            self.lost += max(0, len(missing) - poll.unlisted)
+            not_accepted = max(0, more) if poll.cut_short else 0
+            self.lost += max(0, len(missing) - poll.unlisted - not_accepted)
 
     def judge_sums(self, sums: Iterable[Sequence[object]]) -> None:
         """Look at the counters of each poll."""
