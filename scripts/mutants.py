@@ -39,7 +39,7 @@ MUTANTS = (
     Mutant(
         "free the slot of a lost request at once",
         "collector/limits/__init__.py",
-        "                gate.window.give_back(now)\n",
+        "                gate.window.give_up(now)\n",
         "                gate.window.untake()\n",
         _LIMITS,
     ),

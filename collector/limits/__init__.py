@@ -1,8 +1,9 @@
 """The limiter: no window at the venue ever holds more requests than the venue documents.
 
 What is known for certain is that the venue counted a request somewhere between our send and its
-reply. So a slot is taken before the send and given back one window *after the reply*. Whatever the
-network does, N + 1 requests can then never reach the venue within one window:
+reply. So a slot is taken before the send and given back one window *after the reply*, or after the
+request is given up, which must be the end of it. Whatever the network does to requests until then,
+N + 1 of them can never reach the venue within one window:
 
     Let j be the one of them that was sent last. When it was sent, at most N slots were taken, its
     own included, so the slot of some other one, i, had been given back by then: j was sent at least
@@ -25,6 +26,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from collector.limits.gate import Gate
+from collector.limits.line import Line
 from collector.limits.window import Window
 from collector.venues.spec import RateLimit
 
@@ -34,7 +36,8 @@ _RETRY_AFTER_MAX = 3600.0  # seconds
 class Slot:
     """The right to send one request, and the duty to say what came of it."""
 
-    def __init__(self, gates: list[Gate], now: float) -> None:
+    def __init__(self, line: Line, gates: tuple[Gate, ...], now: float) -> None:
+        self._line = line
         self._gates = gates
         self._taken_at = now
         self._sent_at = now
@@ -52,8 +55,8 @@ class Slot:
         for gate in self._gates:
             gate.round_trips.observe(host, self._sent_at, now)
             gate.window.give_back(now)
-            gate.grant()
         self._held = False
+        self._line.grant()
 
     def accepted(self) -> None:
         """Say that the venue served the request; refusals count from the start again."""
@@ -63,19 +66,19 @@ class Slot:
     def refused(self, now: float, retry_after: float | None, longest: float) -> float:
         """Say that the venue counts too many; return how many seconds it is left alone.
 
-        Without a word from the venue that is its shortest window, twice as long each further time,
-        and `longest` at the most. Replies to requests that were under way together count once.
+        That is the venue's shortest window, twice as long each further time and `longest` at the
+        most, or what the venue asks for if that is more, up to an hour. Replies to requests that
+        were under way together count once.
         """
         first = self._gates[0]
         if self._taken_at >= first.refused_at:
             first.refusals += 1
             first.refused_at = now
-        if retry_after is None:
-            shortest = min(gate.window.limit.seconds for gate in self._gates)
-            retry_after = min(longest, shortest * 2.0 ** min(first.refusals - 1, 30))
-        wait = min(retry_after, _RETRY_AFTER_MAX)
-        for gate in self._gates:
-            gate.close(now + wait)
+        shortest = min(gate.window.limit.seconds for gate in self._gates)
+        wait = min(longest, shortest * 2.0 ** min(first.refusals - 1, 30))
+        if retry_after is not None:
+            wait = max(wait, min(retry_after, _RETRY_AFTER_MAX))
+        self._line.close(self._gates, now + wait)
         return wait
 
     def abandon(self, now: float) -> None:
@@ -83,8 +86,8 @@ class Slot:
         if self._held:
             self._held = False
             for gate in self._gates:
-                gate.window.give_back(now)
-                gate.grant()
+                gate.window.give_up(now)
+            self._line.grant()
 
 
 class Limiter:
@@ -93,14 +96,14 @@ class Limiter:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._gates: dict[RateLimit, Gate] = {}
+        self._line = Line(clock)
 
     def declare(self, limits: Iterable[RateLimit], share: float) -> None:
         """Set up the budgets of a venue; where venues share one, the smallest share counts."""
         for limit in limits:
             window = Window(limit, share, self._clock())
-            known = self._gates.get(limit)
-            if known is None or window.count < known.window.count:
-                self._gates[limit] = Gate(window, self._clock)
+            known = self._gates.setdefault(limit, Gate(window, self._clock))
+            known.window.count = min(known.window.count, window.count)
 
     @asynccontextmanager
     async def slot(self, limits: Iterable[RateLimit], deadline: float) -> AsyncIterator[Slot]:
@@ -109,18 +112,9 @@ class Limiter:
         Raises:
             BudgetClosed: there is no room before the deadline.
         """
-        gates: list[Gate] = []
-        try:
-            for limit in limits:
-                gate = self._gates[limit]
-                await gate.enter(deadline)
-                gates.append(gate)
-        except BaseException:
-            for gate in gates:
-                gate.window.untake()
-                gate.grant()
-            raise
-        slot = Slot(gates, self._clock())
+        gates = tuple(self._gates[limit] for limit in dict.fromkeys(limits))
+        await self._line.enter(gates, deadline)
+        slot = Slot(self._line, gates, self._clock())
         try:
             yield slot
         finally:
@@ -128,8 +122,7 @@ class Limiter:
 
     def stop(self) -> None:
         """Let nothing through any more; whoever waits is told."""
-        for gate in self._gates.values():
-            gate.close(math.inf)
+        self._line.close(self._gates.values(), math.inf)
 
     def used(self) -> dict[RateLimit, int]:
         """Return how many slots of each budget are taken now."""

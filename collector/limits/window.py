@@ -80,19 +80,21 @@ class Window:
         self._taken = 0
         self._over = 0
         self._ends: deque[float] = deque()
-        """When each request that was answered, or given up, is out of the window for certain."""
-        self._others = 0
-        self._others_until = -math.inf
+        """When each request that was answered is out of the window for certain."""
+        self._given_up: deque[float] = deque()
+        """The same for each that was not; there is no credit on these."""
+        self._others: deque[tuple[int, float]] = deque()
+        """How many others used, the most first, and until when that counts."""
         if limit.seconds <= _REMEMBERED_START:
             self.close(now + self.seconds)
 
     def used(self, now: float, credit: float = 0.0) -> int:
         """Return how many requests of ours may be in a window with one that is sent now."""
-        while self._ends and self._ends[0] <= now:
-            self._ends.popleft()
-            self._over += 1
-        back = sum(1 for _ in itertools.takewhile(lambda end: end - credit <= now, self._ends))
-        return self.in_flight + len(self._ends) - back
+        for ends in (self._ends, self._given_up):
+            while ends and ends[0] <= now:
+                ends.popleft()
+                self._over += 1
+        return self.in_flight + self._held(now, credit)
 
     def over(self, now: float) -> int:
         """Return how many requests of ours, so far, the venue cannot count any more."""
@@ -103,8 +105,28 @@ class Window:
         """Return how many requests may be sent at this moment."""
         if now < self.closed_until:
             return 0
-        others = self._others if now < self._others_until else 0
-        return min(self.count, self.limit.count - others) - self.used(now, credit)
+        while self._others and self._others[0][1] <= now:
+            self._others.popleft()
+        return self._capacity(now) - self.used(now, credit)
+
+    def room_in(self, seconds: float, now: float, credit: float) -> int:
+        """Return how many more could be sent then at the most, if none were sent until then.
+
+        Replies that are under way may come at once, and their slots be back after a window.
+        """
+        then = now + seconds
+        if then < self.closed_until:
+            return 0
+        under_way = self.in_flight if seconds < self.seconds - credit else 0
+        return self._capacity(then) - under_way - self._held(then, credit)
+
+    def _held(self, at: float, credit: float) -> int:
+        back = sum(1 for _ in itertools.takewhile(lambda end: end - credit <= at, self._ends))
+        return len(self._ends) - back + sum(1 for end in self._given_up if end > at)
+
+    def _capacity(self, at: float) -> int:
+        others = next((count for count, until in self._others if at < until), 0)
+        return min(self.count, self.limit.count - others)
 
     def take(self) -> None:
         """Take a slot; the request may be sent from now on."""
@@ -117,9 +139,14 @@ class Window:
         self._taken -= 1
 
     def give_back(self, now: float) -> None:
-        """Give back a slot: the venue has counted its request by now, if it ever does."""
+        """Give back a slot: the venue has counted its request, and its reply is here."""
         self.in_flight -= 1
         self._ends.append(now + self.seconds)
+
+    def give_up(self, now: float) -> None:
+        """Give back a slot: the venue has counted its request by now, if it ever does."""
+        self.in_flight -= 1
+        self._given_up.append(now + self.seconds)
 
     def close(self, until: float) -> None:
         """Let nothing through before `until`."""
@@ -132,15 +159,18 @@ class Window:
         counted then all that was sent by now, except what was `over` when this request was sent.
         """
         others = self.limit.count - left - (self._taken - over_at_send)
+        # A smaller count does not undo a larger one: its reply may be the older of the two.
+        while self._others and self._others[-1][0] <= others:
+            self._others.pop()
         if others > 0:
-            self._others = others
-            self._others_until = now + self.seconds
+            self._others.append((others, now + self.seconds))
 
     def next_room(self, now: float, credit: float = 0.0) -> float | None:
         """Return when to look again; None if only a reply can make room."""
         if now < self.closed_until:
             return self.closed_until
-        moments = [end - credit for end in self._ends if end - credit > now][:1]
-        if now < self._others_until:
-            moments.append(self._others_until)
-        return min(moments, default=None)
+        ends = (end - credit for end in self._ends if end - credit > now)
+        firsts = (itertools.islice(each, 1) for each in (ends, self._given_up))
+        others = (until for _, until in self._others)
+        moments = itertools.chain(*firsts, others)
+        return min((moment for moment in moments if moment > now), default=None)

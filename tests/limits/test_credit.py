@@ -5,11 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collector.limits import Limiter
 from collector.venues.spec import RateLimit
 from tests.limits import opened
 from tests.limits.model import in_virtual_time, most_in_window
+from tests.limits.traffic import Fate, Traffic
 
 LIMIT = RateLimit("scope", 20, 1, "test")
 
@@ -99,3 +102,70 @@ def test_a_network_that_becomes_faster_is_noticed_at_its_first_reply() -> None:
         assert 1.18 < loop.time() - started < 1.21  # and not 0.15 s earlier
 
     opened.opened(main)
+
+
+def test_no_credit_is_given_on_a_request_without_a_reply() -> None:
+    """It may arrive at the moment at which it is given up, and not a way back before."""
+    arrivals: list[float] = []
+
+    async def main(limiter: Limiter) -> None:
+        loop = asyncio.get_running_loop()
+
+        async def asked(*, lost: bool) -> None:
+            async with limiter.slot((opened.LIMIT,), 1e9) as slot:
+                if lost:
+                    await asyncio.sleep(1)
+                arrivals.append(loop.time())
+                if not lost:
+                    await asyncio.sleep(0.2)  # all of it on the way back
+                    slot.answered("venue", loop.time(), None)
+
+        for _ in range(30):  # until 0.15 s of credit are earned
+            await asyncio.gather(*(asked(lost=False) for _ in range(3)))
+        for lost in (True, False):
+            await asyncio.gather(*(asked(lost=lost) for _ in range(3)))
+
+    opened.opened(main)
+
+    assert most_in_window(arrivals, opened.LIMIT.seconds) == 3
+
+
+part = st.sampled_from([0.0, 1.0]) | st.floats(0, 1)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    round_trip=st.sampled_from([0.02, 0.09, 0.3]),
+    way_there=part,
+    drawn=st.lists(
+        st.tuples(
+            part,
+            part,
+            st.sampled_from([0.0] * 5 + [2.0]),
+            st.sampled_from([False] * 9 + [True]),
+            st.none() | st.none() | st.floats(0, 3),
+        ),
+        max_size=25,
+    ),
+)
+def test_the_credit_holds_beside_losses_cancellations_and_time_outs(
+    round_trip: float,
+    way_there: float,
+    drawn: list[tuple[float, float, float, bool, float | None]],
+) -> None:
+    """Where no round trip takes less than three quarters of the fastest seen, as is assumed."""
+    there, back = round_trip * way_there, round_trip * (1 - way_there)
+    jitter = round_trip / 3 / 2  # on either way
+    fates = [Fate(there, back + jitter)] + [
+        Fate(there + a * jitter, back + b * jitter + late, lost=lost, cancelled_after=cancelled)
+        for a, b, late, lost, cancelled in drawn
+    ]
+
+    async def main() -> Traffic:
+        limiter = Limiter(asyncio.get_running_loop().time)
+        limiter.declare([LIMIT], 1.0)
+        traffic = Traffic(limiter, fates, hosts=("venue",), least_there=there)
+        await asyncio.gather(*(traffic.worker([(LIMIT,)] * 6) for _ in range(20)))
+        return traffic
+
+    assert in_virtual_time(main).most(LIMIT) <= LIMIT.count

@@ -194,3 +194,25 @@ def test_first_come_first_served() -> None:
         assert order == list(range(10))
 
     opened(main)
+
+
+def test_after_the_stop_nobody_is_let_in_and_nobody_waits() -> None:
+    """Whoever waits is told at once, however patient, and so is whoever comes."""
+
+    async def main(limiter: Limiter) -> None:
+        loop = asyncio.get_running_loop()
+
+        async def told() -> float:
+            with pytest.raises(BudgetClosed):
+                await wait_for_slot(limiter)
+            return loop.time()
+
+        for _ in "123":
+            await wait_for_slot(limiter)
+        waiting = asyncio.create_task(told())
+        await asyncio.sleep(0.1)
+        limiter.stop()
+
+        assert await waiting == await told() == loop.time()
+
+    opened(main)
