@@ -189,6 +189,8 @@ class VenueClient:
         except aiohttp.ClientPayloadError as error:
             raise self._error(BodyTruncated, request, _told(error)) from error
         except (TimeoutError, aiohttp.ClientError) as error:
+            if not isinstance(error, TimeoutError):
+                slot.disconnected(asyncio.get_running_loop().time())
             raise self._error(NoAnswer, request, _told(error)) from error
 
     async def _read(self, request: Request, response: aiohttp.ClientResponse) -> Reply:

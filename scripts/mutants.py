@@ -39,9 +39,23 @@ MUTANTS = (
     Mutant(
         "free the slot of a lost request at once",
         "collector/limits/__init__.py",
-        "                gate.window.give_up(now)\n",
-        "                gate.window.untake()\n",
+        "                    gate.window.give_up(now)\n",
+        "                    gate.window.untake()\n",
         _LIMITS,
+    ),
+    Mutant(
+        "free the slot of a request that may still be read one window after giving it up",
+        "collector/limits/__init__.py",
+        "                    gate.window.lose(now)\n",
+        "                    gate.window.give_up(now)\n",
+        _LIMITS,
+    ),
+    Mutant(
+        "take a time-out for the end of the connection",
+        _CLIENT,
+        "            if not isinstance(error, TimeoutError):\n",
+        "            if error is not None:\n",
+        (*_HTTP, *_LIMITS, "tests/daemon/test_stopped.py"),
     ),
     Mutant(
         "a limiter window without its margin",

@@ -1,13 +1,15 @@
 """The limiter: no window at the venue ever holds more requests than the venue documents.
 
 What is known for certain is that the venue counted a request somewhere between our send and its
-reply. So a slot is taken before the send and given back one window *after the reply*, or after the
-request is given up, which must be the end of it. Whatever the network does to requests until then,
-N + 1 of them can never reach the venue within one window:
+reply. So a slot is taken before the send and given back one window *after the reply*. Whatever the
+network does to requests until then, N + 1 of them can never reach the venue within one window:
 
     Let j be the one of them that was sent last. When it was sent, at most N slots were taken, its
     own included, so the slot of some other one, i, had been given back by then: j was sent at least
     one window after i's reply, therefore it arrived at least one window after i did.
+
+Where no reply came, the slot is held until one window after a request that was sent later has been
+answered, or for half a minute: a venue that stands still counts what has piled up when it goes on.
 
 That costs a round trip per window. Most of it is won back by giving the slot back a `credit`
 earlier, and the argument still holds if the credit is at most f + r, where f is the shortest time
@@ -41,12 +43,14 @@ class Slot:
         self._gates = gates
         self._taken_at = now
         self._sent_at = now
+        self._has_left = False
         self._over_at_send = gates[0].window.over(now)
         self._held = True
 
     def sent(self, now: float) -> None:
         """Say that the request leaves only now: a connection had to be made first."""
         self._sent_at = now
+        self._has_left = True
 
     def answered(self, host: str, now: float, remaining: int | None) -> None:
         """Say that the reply's first bytes came; `remaining` is the venue's own count, if any."""
@@ -55,6 +59,7 @@ class Slot:
         for gate in self._gates:
             gate.round_trips.observe(host, self._sent_at, now)
             gate.window.give_back(now)
+            gate.window.heard(self._sent_at, now)
         self._held = False
         self._line.grant()
 
@@ -81,12 +86,24 @@ class Slot:
         self._line.close(self._gates, now + wait)
         return wait
 
+    def disconnected(self, now: float) -> None:
+        """Say that the venue has ended the connection: it counts nothing of it any more."""
+        self._has_left = False
+        self.abandon(now)
+
     def abandon(self, now: float) -> None:
-        """Say that no reply came; the venue may have counted the request up to now."""
+        """Say that no reply came, and that nobody waits for one any more.
+
+        If the request has left, the venue may still read it: one that stands still reads all that
+        has piled up when it goes on. Then the slot is held until a later request is answered.
+        """
         if self._held:
             self._held = False
             for gate in self._gates:
-                gate.window.give_up(now)
+                if self._has_left:
+                    gate.window.lose(now)
+                else:
+                    gate.window.give_up(now)
             self._line.grant()
 
 

@@ -1,5 +1,6 @@
 """The arithmetic of the limiter: it is told the time and never asks for it."""
 
+import bisect
 import itertools
 import math
 from collections import deque
@@ -10,6 +11,9 @@ from collector.venues.spec import RateLimit
 _CLOCK_RATE = 1.001
 _CLOCK_STEP = 0.002  # seconds
 """Our second and the venue's may differ by a part in a thousand, and it may count whole ms."""
+
+_UNHEARD_SECONDS = 30.0
+"""How long a venue that stands still may leave a request lying before it counts it after all."""
 
 _REMEMBERED_START = 10.0  # seconds
 """A window up to this long starts as if a process before this one had just used it up."""
@@ -83,6 +87,8 @@ class Window:
         """When each request that was answered is out of the window for certain."""
         self._given_up: deque[float] = deque()
         """The same for each that was not; there is no credit on these."""
+        self._unheard: deque[tuple[float, float]] = deque()
+        """Of each that has left, and of which nothing was heard: given up when, and held until."""
         self._others: deque[tuple[int, float]] = deque()
         """How many others used, the most first, and until when that counts."""
         if limit.seconds <= _REMEMBERED_START:
@@ -94,6 +100,9 @@ class Window:
             while ends and ends[0] <= now:
                 ends.popleft()
                 self._over += 1
+        while self._unheard and self._unheard[0][1] <= now:
+            self._unheard.popleft()
+            self._over += 1
         return self.in_flight + self._held(now, credit)
 
     def over(self, now: float) -> int:
@@ -122,7 +131,9 @@ class Window:
 
     def _held(self, at: float, credit: float) -> int:
         back = sum(1 for _ in itertools.takewhile(lambda end: end - credit <= at, self._ends))
-        return len(self._ends) - back + sum(1 for end in self._given_up if end > at)
+        unheard = (end for _, end in self._unheard)
+        given_up = itertools.chain(self._given_up, unheard)
+        return len(self._ends) - back + sum(1 for end in given_up if end > at)
 
     def _capacity(self, at: float) -> int:
         others = next((count for count, until in self._others if at < until), 0)
@@ -148,6 +159,17 @@ class Window:
         self.in_flight -= 1
         self._given_up.append(now + self.seconds)
 
+    def lose(self, now: float) -> None:
+        """Hold a slot on: its request has left, and nobody knows when the venue will read it."""
+        self.in_flight -= 1
+        self._unheard.append((now, now + _UNHEARD_SECONDS + self.seconds))
+
+    def heard(self, sent_at: float, now: float) -> None:
+        """Take note of a reply: what was given up before its request was sent is counted by now."""
+        while self._unheard and self._unheard[0][0] <= sent_at:
+            _, end = self._unheard.popleft()
+            bisect.insort(self._given_up, min(end, now + self.seconds))
+
     def close(self, until: float) -> None:
         """Let nothing through before `until`."""
         self.closed_until = max(self.closed_until, until)
@@ -170,7 +192,8 @@ class Window:
         if now < self.closed_until:
             return self.closed_until
         ends = (end - credit for end in self._ends if end - credit > now)
-        firsts = (itertools.islice(each, 1) for each in (ends, self._given_up))
+        unheard = (end for _, end in self._unheard)
+        firsts = (itertools.islice(each, 1) for each in (ends, self._given_up, unheard))
         others = (until for _, until in self._others)
         moments = itertools.chain(*firsts, others)
         return min((moment for moment in moments if moment > now), default=None)

@@ -3,8 +3,11 @@
 import asyncio
 import random
 import signal
+import sys
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
 from collector.db import Connection
@@ -55,6 +58,57 @@ async def test_sigstop_in_the_middle_of_a_sweep(
     assert 1 <= seen["most_arrivals_in_window"] <= 20
     assert seen["requests"] >= 160
     assert await sql.fetchval("SELECT count(DISTINCT symbol) FROM open_interest") == 160
+
+
+@pytest.fixture
+async def venue() -> AsyncIterator[tuple[Process, str]]:
+    """A Bitget that is a process of its own, and its address."""
+    options = ("--port=0", "--bitget=100", "--latency=80")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "collector.simulator", *options), stdout=PIPE
+    )
+    assert process.stdout is not None
+    line = (await process.stdout.readline()).decode()
+    yield process, line.partition("simulating on ")[2].partition(": ")[0]
+    process.kill()
+    await process.wait()
+
+
+@pytest.mark.timeout(120)
+async def test_a_venue_that_stands_still_and_reads_what_has_piled_up(
+    program: Program, venue: tuple[Process, str], sql: Connection
+) -> None:
+    """We have given up by then; what it reads and what we ask after that is within the limit."""
+    process, url = venue
+    program.set(
+        venues__bitget__base_urls=[url],
+        venues__bitget__interval="1d",
+        venues__htx__enabled=False,
+        venues__synthetix__enabled=False,
+    )
+    daemon = await program.start("run")
+    await daemon.logged("collector.started")
+    async with aiohttp.ClientSession(url) as session:
+
+        async def seen() -> dict[str, int]:
+            async with session.get("/_sim/stats") as response:
+                stats = await response.json()
+            found: dict[str, int] = stats["venues"]["bitget"]["limits"]["bitget.open-interest"]
+            return found
+
+        while (await seen())["requests"] < 25:  # noqa: ASYNC110 - another process's
+            await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(7)
+        process.send_signal(signal.SIGCONT)
+        while not daemon.events("poll.done"):  # noqa: ASYNC110 - another process's
+            await asyncio.sleep(0.5)  # half a minute, and then some
+        after = await seen()
+    await daemon.stop()
+
+    assert after["rejected"] == 0
+    assert after["most_arrivals_in_window"] <= 20
+    assert await sql.fetchval("SELECT count(DISTINCT symbol) FROM open_interest") == 100
 
 
 def _seen(simulator: Simulator) -> dict[str, int]:
