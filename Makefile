@@ -59,6 +59,10 @@ longrun: $(READY) ## Run the daemon for MINUTES (60) at fifty times the real loa
 	@$(PYTHON) scripts/timescaledb.py drop longrun
 	@$(WITH_DATABASE) longrun -- $(BIN)/python -m benchmarks.long_run $(if $(MINUTES),--minutes $(MINUTES))
 
+.PHONY: docs
+docs: $(READY) ## Write docs/database.md anew, from what the database says of itself
+	@$(WITH_DATABASE) docs --fast -- env PYTHONPATH=. $(BIN)/python scripts/database_page.py
+
 .PHONY: format
 format: $(READY) ## Format the sources and mend what the linter can
 	@$(BIN)/ruff check --fix
