@@ -73,8 +73,8 @@ SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[
 UPSERT_POLL = """
 INSERT INTO polls AS p (
     venue, polled_at, started_at, finished_at, outcome, instruments, requests, rows_fetched,
-    rows_stored, rows_duplicate, rows_rejected, rows_unlisted, error
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    rows_stored, rows_duplicate, rows_rejected, rows_unlisted, error, poll_interval
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (venue, polled_at) DO UPDATE SET
     started_at = least(p.started_at, excluded.started_at),
     finished_at = greatest(p.finished_at, excluded.finished_at),
@@ -96,8 +96,11 @@ ON CONFLICT (venue, polled_at) DO UPDATE SET
         WHEN excluded.outcome = 'interrupted' AND excluded.finished_at IS NULL
             AND p.finished_at >= excluded.started_at THEN p.error
         ELSE coalesce(excluded.error, p.error)
-    END
+    END,
+    poll_interval = coalesce(excluded.poll_interval, p.poll_interval)
 """
+
+COUNT_TICKS = "SELECT collector_storage.count_ticks($1::text[], $2::timestamptz[])"
 
 UPSERT_INSTRUMENT = """
 INSERT INTO instruments AS i (
