@@ -156,48 +156,60 @@ COMMENT ON FUNCTION collector_storage.finish_hour(timestamptz) IS
     'Finishes the next hour that ends by then, and its day if that ends with it; returns the end of '
     'the hour, or null if there is none to be finished.';
 
+-- What follows is per instrument (LATERAL), so that a query for some of them reads nothing of the
+-- others: PostgreSQL does not carry a join's series_id into a subquery with groups by itself.
 -- Averages are exact at every level: they are the sum over the number, and these are carried along.
 CREATE VIEW collector_storage.rollup_5m AS
-SELECT series_id, time_bucket('5 minutes', exchange_ts) AS bucket,
-    first(open_interest_base, exchange_ts) AS open, max(open_interest_base) AS high,
-    min(open_interest_base) AS low, last(open_interest_base, exchange_ts) AS close,
-    sum(open_interest_base) AS total, count(open_interest_base) AS amounts,
-    count(*) AS snapshots, min(exchange_ts) AS first_ts, max(exchange_ts) AS last_ts,
-    last(open_interest_contracts, exchange_ts) AS close_contracts,
-    last(open_interest_quote, exchange_ts) AS close_quote,
-    last(long_base, exchange_ts) AS close_long_base,
-    last(short_base, exchange_ts) AS close_short_base
-FROM collector_storage.open_interest GROUP BY series_id, time_bucket('5 minutes', exchange_ts);
+SELECT s.series_id, r.* FROM collector_storage.series AS s CROSS JOIN LATERAL (
+    SELECT time_bucket('5 minutes', exchange_ts) AS bucket,
+        first(open_interest_base, exchange_ts) AS open, max(open_interest_base) AS high,
+        min(open_interest_base) AS low, last(open_interest_base, exchange_ts) AS close,
+        sum(open_interest_base) AS total, count(open_interest_base) AS amounts,
+        count(*) AS snapshots, min(exchange_ts) AS first_ts, max(exchange_ts) AS last_ts,
+        last(open_interest_contracts, exchange_ts) AS close_contracts,
+        last(open_interest_quote, exchange_ts) AS close_quote,
+        last(long_base, exchange_ts) AS close_long_base,
+        last(short_base, exchange_ts) AS close_short_base
+    FROM collector_storage.open_interest AS o WHERE o.series_id = s.series_id
+    GROUP BY time_bucket('5 minutes', exchange_ts)
+) AS r;
 
 CREATE VIEW collector_storage.rollup_1h AS
-SELECT series_id, bucket, open, high, low, close, total, amounts::bigint AS amounts,
-    snapshots::bigint AS snapshots, first_ts, last_ts, close_contracts, close_quote,
-    close_long_base, close_short_base
-FROM collector_storage.rollup_finished
-WHERE hours = 1 AND bucket < collector_storage.finished_before()
-UNION ALL
-SELECT series_id, time_bucket('1 hour', exchange_ts) AS bucket,
-    first(open_interest_base, exchange_ts), max(open_interest_base), min(open_interest_base),
-    last(open_interest_base, exchange_ts), sum(open_interest_base), count(open_interest_base),
-    count(*), min(exchange_ts), max(exchange_ts), last(open_interest_contracts, exchange_ts),
-    last(open_interest_quote, exchange_ts), last(long_base, exchange_ts),
-    last(short_base, exchange_ts)
-FROM collector_storage.open_interest WHERE exchange_ts >= collector_storage.finished_before()
-GROUP BY series_id, time_bucket('1 hour', exchange_ts);
+SELECT s.series_id, r.* FROM collector_storage.series AS s CROSS JOIN LATERAL (
+    SELECT bucket, open, high, low, close, total, amounts::bigint AS amounts,
+        snapshots::bigint AS snapshots, first_ts, last_ts, close_contracts, close_quote,
+        close_long_base, close_short_base
+    FROM collector_storage.rollup_finished AS f
+    WHERE f.series_id = s.series_id AND hours = 1 AND bucket < collector_storage.finished_before()
+    UNION ALL
+    SELECT time_bucket('1 hour', exchange_ts) AS bucket,
+        first(open_interest_base, exchange_ts), max(open_interest_base),
+        min(open_interest_base), last(open_interest_base, exchange_ts), sum(open_interest_base),
+        count(open_interest_base), count(*), min(exchange_ts), max(exchange_ts),
+        last(open_interest_contracts, exchange_ts), last(open_interest_quote, exchange_ts),
+        last(long_base, exchange_ts), last(short_base, exchange_ts)
+    FROM collector_storage.open_interest AS o
+    WHERE o.series_id = s.series_id AND exchange_ts >= collector_storage.finished_before()
+    GROUP BY time_bucket('1 hour', exchange_ts)
+) AS r;
 
 CREATE VIEW collector_storage.rollup_1d AS
-SELECT series_id, bucket, open, high, low, close, total, amounts::bigint AS amounts,
-    snapshots::bigint AS snapshots, first_ts, last_ts, close_contracts, close_quote,
-    close_long_base, close_short_base
-FROM collector_storage.rollup_finished
-WHERE hours = 24 AND bucket < collector_storage.finished_days_before()
-UNION ALL
-SELECT series_id, time_bucket('1 day', bucket) AS bucket, first(open, bucket), max(high), min(low),
-    last(close, bucket), sum(total), sum(amounts)::bigint, sum(snapshots)::bigint, min(first_ts),
-    max(last_ts), last(close_contracts, bucket), last(close_quote, bucket),
-    last(close_long_base, bucket), last(close_short_base, bucket)
-FROM collector_storage.rollup_1h WHERE bucket >= collector_storage.finished_days_before()
-GROUP BY series_id, time_bucket('1 day', bucket);
+SELECT s.series_id, r.* FROM collector_storage.series AS s CROSS JOIN LATERAL (
+    SELECT bucket, open, high, low, close, total, amounts::bigint AS amounts,
+        snapshots::bigint AS snapshots, first_ts, last_ts, close_contracts, close_quote,
+        close_long_base, close_short_base
+    FROM collector_storage.rollup_finished AS f
+    WHERE f.series_id = s.series_id AND hours = 24
+        AND bucket < collector_storage.finished_days_before()
+    UNION ALL
+    SELECT time_bucket('1 day', bucket) AS bucket, first(open, bucket), max(high), min(low),
+        last(close, bucket), sum(total), sum(amounts)::bigint, sum(snapshots)::bigint,
+        min(first_ts), max(last_ts), last(close_contracts, bucket), last(close_quote, bucket),
+        last(close_long_base, bucket), last(close_short_base, bucket)
+    FROM collector_storage.rollup_1h AS h
+    WHERE h.series_id = s.series_id AND bucket >= collector_storage.finished_days_before()
+    GROUP BY time_bucket('1 day', bucket)
+) AS r;
 
 CREATE VIEW open_interest_5m AS
 SELECT s.venue, s.symbol, r.bucket, r.open, r.high, r.low, r.close,
