@@ -310,6 +310,23 @@ COMMENT ON COLUMN open_interest_tick.reason IS
 CREATE FUNCTION open_interest_ticks(
     venue text, symbol text, "from" timestamptz, "to" timestamptz
 ) RETURNS SETOF open_interest_tick LANGUAGE sql STABLE AS $function$
+    WITH ticks AS MATERIALIZED (
+        SELECT k.venue, k.tick, k.outcome, k.error, lead(k.tick) OVER following AS next_tick,
+            row_number() OVER following AS tick_number,
+            CASE
+                WHEN k.outcome IN ('missing', 'skipped', 'refused') THEN 'not polled'
+                WHEN k.outcome IN ('failed', 'partial', 'interrupted') THEN 'failed'
+                -- Nothing was new, or the rows are as many as the instruments.
+                WHEN k.rows_duplicate > 0
+                    AND (k.rows_stored = 0 OR k.rows_fetched >= k.instruments) THEN 'repeated'
+                ELSE 'left out'
+            END AS lost
+        FROM venue_ticks AS k
+        WHERE k.outcome <> 'running'
+            AND k.tick >= open_interest_ticks."from" AND k.tick < open_interest_ticks."to"
+            AND (open_interest_ticks.venue IS NULL OR k.venue = open_interest_ticks.venue)
+        WINDOW following AS (PARTITION BY k.venue ORDER BY k.tick)
+    )
     SELECT i.venue, i.symbol, t.tick, t.next_tick, t.tick_number,
         CASE
             WHEN o.snapshots > o.unchanged THEN 'changed'
@@ -326,26 +343,11 @@ CREATE FUNCTION open_interest_ticks(
         o.open_interest_base, o.open_interest_contracts, o.open_interest_quote, o.long_base,
         o.short_base, coalesce(r.reason, t.error)
     FROM instrument_spans AS i
-    JOIN (
-        SELECT k.venue, k.tick, k.outcome, k.error, lead(k.tick) OVER following AS next_tick,
-            row_number() OVER following AS tick_number,
-            CASE
-                WHEN k.outcome IN ('missing', 'skipped', 'refused') THEN 'not polled'
-                WHEN k.outcome IN ('failed', 'partial', 'interrupted') THEN 'failed'
-                -- Nothing was new, or the rows are as many as the instruments.
-                WHEN k.rows_duplicate > 0
-                    AND (k.rows_stored = 0 OR k.rows_fetched >= k.instruments) THEN 'repeated'
-                ELSE 'left out'
-            END AS lost
-        FROM venue_ticks AS k
-        WHERE k.outcome <> 'running'
-            AND k.tick >= open_interest_ticks."from" AND k.tick < open_interest_ticks."to"
-            AND (open_interest_ticks.venue IS NULL OR k.venue = open_interest_ticks.venue)
-        WINDOW following AS (PARTITION BY k.venue ORDER BY k.tick)
-    ) AS t ON t.venue = i.venue
-    LEFT JOIN (
-        SELECT s.venue, s.symbol, s.polled_at, count(*) AS snapshots,
-            count(*) FILTER (WHERE s.same) AS unchanged, max(s.exchange_ts) AS exchange_ts,
+    -- For each instrument by itself (OFFSET 0 keeps it so): many small sorts and joins, and no large one.
+    CROSS JOIN LATERAL (SELECT * FROM ticks WHERE ticks.venue = i.venue OFFSET 0) AS t
+    LEFT JOIN LATERAL (
+        SELECT s.polled_at, count(*) AS snapshots, count(*) FILTER (WHERE s.same) AS unchanged,
+            max(s.exchange_ts) AS exchange_ts,
             last(s.open_interest_base, s.exchange_ts) AS open_interest_base,
             last(s.open_interest_contracts, s.exchange_ts) AS open_interest_contracts,
             last(s.open_interest_quote, s.exchange_ts) AS open_interest_quote,
@@ -364,16 +366,15 @@ CREATE FUNCTION open_interest_ticks(
                     lag(e.long_base) OVER before, lag(e.short_base) OVER before
                 ) AS same
             FROM open_interest AS e
-            WHERE e.exchange_ts >= open_interest_ticks."from" - INTERVAL '2 hours'
+            WHERE e.venue = i.venue AND e.symbol = i.symbol
+                AND e.exchange_ts >= open_interest_ticks."from" - INTERVAL '2 hours'
                 AND e.exchange_ts < open_interest_ticks."to" + INTERVAL '1 hour'
-                AND (open_interest_ticks.venue IS NULL OR e.venue = open_interest_ticks.venue)
-                AND (open_interest_ticks.symbol IS NULL OR e.symbol = open_interest_ticks.symbol)
-            WINDOW before AS (PARTITION BY e.venue, e.symbol ORDER BY e.exchange_ts)
+            WINDOW before AS (ORDER BY e.exchange_ts)
         ) AS s
         WHERE s.polled_at >= open_interest_ticks."from" AND s.polled_at < open_interest_ticks."to"
             AND s.exchange_ts >= open_interest_ticks."from" - INTERVAL '1 hour'
-        GROUP BY s.venue, s.symbol, s.polled_at
-    ) AS o ON o.venue = i.venue AND o.symbol = i.symbol AND o.polled_at = t.tick
+        GROUP BY s.polled_at
+    ) AS o ON o.polled_at = t.tick
     LEFT JOIN (
         SELECT j.venue, j.symbol, j.polled_at, min(j.reason) AS reason FROM rejects AS j
         WHERE j.polled_at >= open_interest_ticks."from" AND j.polled_at < open_interest_ticks."to"
@@ -521,3 +522,48 @@ COMMENT ON FUNCTION open_interest_gaps(timestamptz, timestamptz, text, text) IS
     'Stretches of ticks, from "from" to before "to", at which a listed instrument was due and no snapshot '
     'of it came: one missed tick is two intervals from snapshot to snapshot. Without a venue or a symbol: '
     'all. A stretch that begins before "from" is shown from there.';
+
+-- The views of 0008 and two columns more. The table is joined by its key, so that PostgreSQL leaves the
+-- join out where neither column is asked for.
+CREATE OR REPLACE VIEW open_interest_5m AS
+SELECT s.venue, s.symbol, r.bucket, r.open, r.high, r.low, r.close,
+    r.total / nullif(r.amounts, 0) AS average, r.snapshots, r.first_ts, r.last_ts,
+    r.close_contracts, r.close_quote, r.close_long_base, r.close_short_base,
+    k.expected::bigint AS expected, least(1, round(r.snapshots::numeric / k.expected, 4)) AS coverage
+FROM collector_storage.rollup_5m AS r JOIN collector_storage.series AS s USING (series_id)
+LEFT JOIN collector_storage.ticks AS k
+    ON k.width = INTERVAL '5 minutes' AND k.venue = s.venue AND k.bucket = r.bucket;
+
+CREATE OR REPLACE VIEW open_interest_1h AS
+SELECT s.venue, s.symbol, r.bucket, r.open, r.high, r.low, r.close,
+    r.total / nullif(r.amounts, 0) AS average, r.snapshots, r.first_ts, r.last_ts,
+    r.close_contracts, r.close_quote, r.close_long_base, r.close_short_base,
+    k.expected::bigint AS expected, least(1, round(r.snapshots::numeric / k.expected, 4)) AS coverage
+FROM collector_storage.rollup_1h AS r JOIN collector_storage.series AS s USING (series_id)
+LEFT JOIN collector_storage.ticks AS k
+    ON k.width = INTERVAL '1 hour' AND k.venue = s.venue AND k.bucket = r.bucket;
+
+CREATE OR REPLACE VIEW open_interest_1d AS
+SELECT s.venue, s.symbol, r.bucket, r.open, r.high, r.low, r.close,
+    r.total / nullif(r.amounts, 0) AS average, r.snapshots, r.first_ts, r.last_ts,
+    r.close_contracts, r.close_quote, r.close_long_base, r.close_short_base,
+    k.expected::bigint AS expected, least(1, round(r.snapshots::numeric / k.expected, 4)) AS coverage
+FROM collector_storage.rollup_1d AS r JOIN collector_storage.series AS s USING (series_id)
+LEFT JOIN collector_storage.ticks AS k
+    ON k.width = INTERVAL '1 day' AND k.venue = s.venue AND k.bucket = r.bucket;
+
+DO $block$
+DECLARE
+    width text;
+BEGIN
+    FOREACH width IN ARRAY ARRAY['5m', '1h', '1d'] LOOP
+        EXECUTE format('COMMENT ON COLUMN open_interest_%s.expected IS %L', width,
+            'Ticks of the venue in the bucket, up to its newest poll: the number of snapshots that '
+            'were to be had of an instrument listed all the time. Null: none is known.');
+        EXECUTE format('COMMENT ON COLUMN open_interest_%s.coverage IS %L', width,
+            'snapshots in proportion to expected, at most 1; null where expected is. Snapshots are '
+            'put into buckets by exchange_ts and ticks by our clock, which differs by one or two at '
+            'the edges; open_interest_coverage() is exact.');
+    END LOOP;
+END
+$block$;
