@@ -567,3 +567,23 @@ BEGIN
     END LOOP;
 END
 $block$;
+
+-- The list as it is, and two more.
+DO $block$
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION collector_writer_rights()'
+        ' RETURNS TABLE (relation text, rights text) LANGUAGE sql STABLE AS %L',
+        (
+            SELECT 'VALUES ' || string_agg(format('(%L, %L)', relation, rights), ', ')
+            FROM (
+                SELECT * FROM collector_writer_rights()
+                UNION ALL
+                VALUES
+                    ('collector_storage.silences', 'SELECT INSERT DELETE'),
+                    ('collector_storage.ticks', 'SELECT INSERT DELETE')
+            ) AS all_rights (relation, rights)
+        )
+    );
+END
+$block$;
