@@ -209,7 +209,7 @@ async def _planned(database: Database, wanted: Policies) -> Migrated:
         if await db_policies.may_reconcile(connection):
             changes = await db_policies.plan(connection, wanted)
         elif todo:
-            changes = [f"the policies to {wanted}, once the tables are there"]
+            changes = [f"the policies to: {wanted}"]
         return Migrated(todo, None, changes)
 
 

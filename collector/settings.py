@@ -120,18 +120,14 @@ class DatabaseSettings(Section):
         if kept is not None and kept < _LEAST_KEPT_DAYS:
             yield "keep_for", f"{kept}d is too short; permitted: {_LEAST_KEPT_DAYS}d or more"
         if kept is not None and self.compress_after is not None and kept <= self.compress_after:
-            yield (
-                "keep_for",
-                f"{kept}d is not longer than compress_after, {self.compress_after}d;"
-                " what is dropped by then need not be compressed: compress_after: never",
-            )
+            why = "what is dropped by then need not be compressed: compress_after: never"
+            problem = f"{kept}d is not longer than compress_after, {self.compress_after}d; {why}"
+            yield "keep_for", problem
         rolled = self.keep_rollups_for
         if rolled is not None and (kept is None or rolled < kept):
-            yield (
-                "keep_rollups_for",
-                f"{rolled}d is shorter than keep_for, {'forever' if kept is None else f'{kept}d'};"
-                " rollups are kept at least as long as what they are made of",
-            )
+            why = "rollups are kept at least as long as what they are made of"
+            shown = "forever" if kept is None else f"{kept}d"
+            yield "keep_rollups_for", f"{rolled}d is shorter than keep_for, {shown}; {why}"
 
 
 class JournalSettings(Section):

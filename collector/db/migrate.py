@@ -143,7 +143,7 @@ async def migrate(
 ) -> Migrated:
     """Apply what is pending, under a lock, each file in a transaction.
 
-    Then see to the roles, and to all that differs by edition; without policies those that hold stay.
+    Then see to the roles, and to all that differs by edition. Without policies those stay that are.
 
     Raises:
         MigrationError: see `pending`; or the role may not do this, and in which file.

@@ -8,10 +8,9 @@ from collector.db import Connection
 from collector.settings import DatabaseSettings
 
 _MAY_RECONCILE = """
-SELECT has_function_privilege(
-    to_regprocedure('collector_reconcile_policies(text, interval, interval, interval, boolean)')::oid,
-    'EXECUTE'
-)
+SELECT has_function_privilege(to_regprocedure(
+    'collector_reconcile_policies(text, interval, interval, interval, boolean)'
+)::oid, 'EXECUTE')
 """
 """Null where the schema is older, false for a role that does not own the tables."""
 
@@ -62,6 +61,19 @@ class Policies:
         ))  # fmt: skip
 
 
+    def __str__(self) -> str:
+        ages = {
+            "compress_after": _shown(self.compress_after, "never"),
+            "keep_for": _shown(self.keep_for, "forever"),
+            "keep_rollups_for": _shown(self.keep_rollups_for, "forever"),
+        }
+        return ", ".join(f"{key} {age}" for key, age in ages.items())
+
+
+def _shown(age: timedelta | None, forever: str) -> str:
+    return forever if age is None else f"{age.days}d"
+
+
 async def may_reconcile(connection: Connection) -> bool:
     """Tell whether this role owns the policies, and the schema has them."""
     return bool(await connection.fetchval(_MAY_RECONCILE))
@@ -69,8 +81,7 @@ async def may_reconcile(connection: Connection) -> bool:
 
 async def stored(connection: Connection) -> Policies:
     """Return what the database was told last."""
-    row = await connection.fetchrow(_STORED)
-    assert row is not None
+    (row,) = await connection.fetch(_STORED)
     return Policies(*row)
 
 
