@@ -20,6 +20,7 @@ from collector.poll import Poller
 from collector.schedule import Schedule, WallClock
 from collector.server import serve
 from collector.settings import Settings, VenueSettings
+from collector.sides import rules
 from collector.sink import Pace, Sink
 from collector.sweep import Sweeper
 from collector.venues import VENUES
@@ -82,7 +83,7 @@ async def run(settings: Settings) -> None:
             its = enabled[name]
             watched = health.add(name, its.interval)
             await _put_on(schedule, Poller(sweeper, journal, watched, its), its, position)
-        sink = Sink(journal, database, health, Pace())
+        sink = Sink(journal, database, health, Pace(), rules(settings))
         draining = asyncio.create_task(sink.run())
         log.info("collector.started", venues=list(enabled), database=database.address)
         schedule.start()
