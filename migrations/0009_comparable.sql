@@ -136,3 +136,227 @@ SELECT venue, symbol, asset, quote, kind, active, exchange_ts, open_interest,
     at_7d, open_interest - ago_7d AS change_7d,
     round((open_interest - ago_7d) / nullif(ago_7d, 0), 6) AS ratio_7d
 FROM compared;
+COMMENT ON VIEW open_interest_change IS
+    'The newest snapshot of every instrument, and the change since 1 hour, 24 hours and 7 days ago. '
+    'Compared is the last snapshot before that moment, if it is not more than 10 minutes, 1 hour or 6 '
+    'hours before it; if there is none, or the newest is older than that itself, the change is null.';
+
+CREATE VIEW implied_price AS
+SELECT asset, quote, sum(open_interest_quote) / sum(open_interest) AS price,
+    count(*) AS instruments, min(exchange_ts) AS oldest_ts, max(exchange_ts) AS newest_ts
+FROM latest_open_interest
+WHERE open_interest > 0 AND open_interest_quote > 0 AND exchange_ts > now() - INTERVAL '1 hour'
+GROUP BY asset, quote;
+COMMENT ON VIEW implied_price IS
+    'What one of an asset is worth, from the venues that report open interest in the asset and in the '
+    'quote currency as well: the one over the other, over the newest snapshots of the last hour. '
+    'Good enough to tell large from small; it is nobody''s price to trade at.';
+
+CREATE VIEW open_interest_by_asset_1h AS
+SELECT i.asset, h.bucket, i.venue, i.kind, i.quote,
+    sum(coalesce(h.close, h.close_contracts * i.contract_size) * i.units * v.factor) AS open_interest,
+    sum(h.close_quote * v.factor) AS open_interest_quote,
+    count(*) AS instruments,
+    count(*) - count(coalesce(h.close, h.close_contracts * i.contract_size) * v.factor)
+        AS unconverted,
+    count(*) - count(h.close_quote * v.factor) AS without_quote,
+    sum(h.snapshots)::bigint AS snapshots, min(h.last_ts) AS oldest_ts, max(h.last_ts) AS newest_ts
+FROM instruments AS i
+JOIN open_interest_1h AS h ON h.venue = i.venue AND h.symbol = i.symbol
+LEFT JOIN venues AS v ON v.venue = i.venue
+GROUP BY i.asset, h.bucket, i.venue, i.kind, i.quote;
+COMMENT ON VIEW open_interest_by_asset_1h IS
+    'Open interest of an asset by the hour, one-sided, as it was at the end of the hour: one row per '
+    'asset, hour, venue, kind and quote currency, so that dollars of different issuers are never added '
+    'up unasked. What cannot be converted is counted, and is not in the sum.';
+
+CREATE VIEW open_interest_of_asset_1h AS
+SELECT asset, bucket, sum(open_interest) AS open_interest,
+    sum(open_interest) FILTER (WHERE kind = 'perpetual') AS perpetual,
+    sum(open_interest) FILTER (WHERE kind = 'future') AS future,
+    count(DISTINCT venue) FILTER (WHERE open_interest IS NOT NULL) AS venues,
+    sum(instruments - unconverted)::bigint AS instruments, sum(unconverted)::bigint AS unconverted,
+    min(oldest_ts) AS oldest_ts
+FROM open_interest_by_asset_1h GROUP BY asset, bucket;
+COMMENT ON VIEW open_interest_of_asset_1h IS
+    'Open interest of an asset over all venues by the hour, one-sided, as it was at the end of the '
+    'hour. An hour in which a venue was not reached has fewer venues and instruments in it: compare '
+    'sums only where these numbers are the same.';
+
+-- One value an hour is enough to tell, and keeps the work small: 168 for each instrument.
+CREATE VIEW contract_parity AS
+WITH counted AS (
+    SELECT DISTINCT venue, symbol, close_contracts AS contracts FROM open_interest_1h
+    WHERE bucket > now() - INTERVAL '7 days' AND close_contracts > 0
+), added AS (
+    SELECT venue, symbol, count(*) AS counts, count(*) FILTER (WHERE contracts % 1 = 0) AS whole,
+        count(*) FILTER (WHERE contracts % 2 = 1) AS odd
+    FROM counted GROUP BY GROUPING SETS ((venue), (venue, symbol))
+)
+SELECT a.venue, a.symbol, a.counts, a.whole, a.odd,
+    round(a.odd::numeric / nullif(a.whole, 0), 4) AS odd_share, v.sides, v.basis AS sides_basis,
+    CASE
+        WHEN a.whole < a.counts THEN 'some are not whole numbers, so this tells nothing'
+        WHEN a.odd > 0 THEN 'some are odd, and a doubled count is never odd'
+        WHEN a.whole < 20 THEN 'none is odd, and too few are known to tell'
+        ELSE 'none is odd: doubled counts, or positions in even numbers only'
+    END AS reading
+FROM added AS a LEFT JOIN venues AS v ON v.venue = a.venue;
+COMMENT ON VIEW contract_parity IS
+    'Does a venue count both sides? A count of contracts that is the sum of two equal sides is even. '
+    'Over the last 7 days, of the last count of every hour, each value once for each instrument: how '
+    'many are whole, and how many of these odd. One row per venue, with symbol null, and one for '
+    'each of its instruments. Only venues that report contracts: for others the smallest step of a '
+    'position is not stored.';
+
+CREATE FUNCTION top_movers(
+    span interval DEFAULT '1 hour', how_many integer DEFAULT 20, least_value numeric DEFAULT 100000
+) RETURNS TABLE (
+    venue text, symbol text, asset text, quote text, kind text, exchange_ts timestamptz,
+    open_interest numeric, compared_ts timestamptz, compared_open_interest numeric, change numeric,
+    ratio numeric, dollars numeric
+) LANGUAGE sql STABLE AS $function$
+    SELECT now.venue, now.symbol, now.asset, now.quote, now.kind, now.exchange_ts,
+        now.open_interest, ago.exchange_ts, ago.open_interest,
+        now.open_interest - ago.open_interest,
+        round((now.open_interest - ago.open_interest) / ago.open_interest, 6),
+        round(greatest(now.open_interest, ago.open_interest) * worth.price, 2)
+    FROM latest_open_interest AS now
+    CROSS JOIN LATERAL (
+        SELECT c.exchange_ts, c.open_interest FROM comparable_open_interest AS c
+        WHERE c.venue = now.venue AND c.symbol = now.symbol AND c.exchange_ts <= now() - span
+            AND c.exchange_ts > now() - span
+                - greatest(least(span, INTERVAL '10 minutes'), least(span / 24, INTERVAL '6 hours'))
+        ORDER BY c.exchange_ts DESC LIMIT 1
+    ) AS ago
+    LEFT JOIN (
+        SELECT p.asset, sum(p.price * p.instruments) / sum(p.instruments) AS price
+        FROM implied_price AS p WHERE p.quote IN ('USD', 'USDT', 'USDC') GROUP BY p.asset
+    ) AS worth ON worth.asset = now.asset
+    WHERE now.exchange_ts > now()
+            - greatest(least(span, INTERVAL '10 minutes'), least(span / 24, INTERVAL '6 hours'))
+        AND ago.open_interest > 0
+        AND (least_value <= 0
+            OR greatest(now.open_interest, ago.open_interest) * worth.price >= least_value)
+    ORDER BY abs(now.open_interest - ago.open_interest) / ago.open_interest DESC,
+        now.venue, now.symbol
+    LIMIT how_many
+$function$;
+COMMENT ON FUNCTION top_movers(interval, integer, numeric) IS
+    'Where open interest has changed most, relative to what it was `span` ago: top_movers(''24 hours''). '
+    'Both ends may be old by a 24th of the span, but 10 minutes (or the span, if that is less) are '
+    'always permitted and 6 hours never exceeded. Positions below `least_value` dollars at both ends are '
+    'left out, so that dust does not lead; dollars are worked out with implied_price, USD, USDT and '
+    'USDC taken for one, and an instrument without a price is left out too, unless least_value is 0.';
+
+-- The columns of the views, each described once for all views that have it.
+DO $block$
+DECLARE
+    item record;
+    what text;
+BEGIN
+    FOR item IN
+        SELECT c.oid::regclass AS view, attname AS name FROM pg_class AS c
+        JOIN pg_attribute ON attrelid = c.oid AND attnum > 0
+        WHERE c.oid IN (
+            'comparable_open_interest'::regclass, 'latest_open_interest'::regclass,
+            'open_interest_change'::regclass, 'implied_price'::regclass,
+            'open_interest_by_asset_1h'::regclass, 'open_interest_of_asset_1h'::regclass,
+            'contract_parity'::regclass
+        )
+    LOOP
+        SELECT meaning INTO what FROM (VALUES
+            ('venue', NULL, 'Venue, as in open_interest.'),
+            ('venue', 'contract_parity', 'Venue that reports contracts.'),
+            ('symbol', NULL, 'The venue''s own id, as in open_interest.'),
+            ('symbol', 'contract_parity', 'The venue''s own id; null for the venue as a whole.'),
+            ('exchange_ts', NULL, 'The venue''s own clock, as in open_interest.'),
+            ('received_at', NULL, 'Our clock, when the reply had been read.'),
+            ('polled_at', NULL, 'Our clock, the tick that the poll belongs to.'),
+            ('age', NULL, 'Interval from exchange_ts until now.'),
+            ('received_age', NULL, 'Interval from received_at until now.'),
+            ('base', NULL, 'What the contract is about, as its venue calls it; null until it is listed.'),
+            ('quote', NULL, 'The currency that the price is in.'),
+            ('settle', NULL, 'The currency that profit and loss are paid in.'),
+            ('kind', NULL, 'perpetual, or future: a contract that expires.'),
+            ('expires_at', NULL, 'When a future is delivered; null for a perpetual.'),
+            ('active', NULL,
+                'Whether the venue was expected to report open interest when it was last asked.'),
+            ('asset', NULL, 'The asset itself: BONK where base is 1000BONK; see instruments.units.'),
+            ('units', NULL, 'How many of the asset one of base is: 1000 for 1000BONK.'),
+            ('open_interest', NULL,
+                'Asset: open interest, one-sided; null where it cannot be told.'),
+            ('open_interest', 'open_interest_by_asset_1h',
+                'Asset: open interest, one-sided, at the end of the hour, of the instruments of which '
+                'it can be told; null if there is none.'),
+            ('open_interest', 'open_interest_of_asset_1h',
+                'Asset: open interest, one-sided, at the end of the hour, of the instruments of which '
+                'it can be told; null if there is none.'),
+            ('open_interest_quote', NULL,
+                'Quote currency: open interest, one-sided; null where the venue does not give it.'),
+            ('long_open_interest', NULL,
+                'Asset: open long positions; null where the venue does not give them.'),
+            ('short_open_interest', NULL,
+                'Asset: open short positions; null where the venue does not give them.'),
+            ('sides', NULL, 'How the venue counts, as in venues: one, both or unknown.'),
+            ('factor', NULL, 'What made the figure one-sided, as in venues.'),
+            ('sides_basis', NULL, 'How that is known, as in venues.'),
+            ('sides_reason', NULL, 'Why, as in venues.'),
+            ('converted_from', NULL,
+                'Which amount open_interest was worked out from: base or contracts; null with it.'),
+            ('at_1h', NULL, 'exchange_ts of the snapshot of 1 hour ago; null if there is none.'),
+            ('at_24h', NULL, 'exchange_ts of the snapshot of 24 hours ago; null if there is none.'),
+            ('at_7d', NULL, 'exchange_ts of the snapshot of 7 days ago; null if there is none.'),
+            ('change_1h', NULL, 'Asset: change since at_1h; null if it cannot be told.'),
+            ('change_24h', NULL, 'Asset: change since at_24h; null if it cannot be told.'),
+            ('change_7d', NULL, 'Asset: change since at_7d; null if it cannot be told.'),
+            ('ratio_1h', NULL, 'change_1h as a fraction of what there was then, to 6 decimals.'),
+            ('ratio_24h', NULL, 'change_24h as a fraction of what there was then, to 6 decimals.'),
+            ('ratio_7d', NULL, 'change_7d as a fraction of what there was then, to 6 decimals.'),
+            ('price', NULL, 'Quote currency per asset.'),
+            ('instruments', NULL, 'How many instruments have contributed.'),
+            ('instruments', 'open_interest_by_asset_1h', 'How many instruments had a snapshot.'),
+            ('bucket', NULL, 'Start of the hour, UTC.'),
+            ('unconverted', NULL,
+                'How many instruments had a snapshot that could not be converted: not in the sum.'),
+            ('without_quote', NULL,
+                'How many instruments are not in open_interest_quote, since their venue gives none.'),
+            ('snapshots', NULL, 'How many snapshots there were in the hour.'),
+            ('oldest_ts', NULL, 'exchange_ts of the oldest snapshot that has contributed.'),
+            ('newest_ts', NULL, 'exchange_ts of the newest snapshot that has contributed.'),
+            ('perpetual', NULL, 'Asset: the part of open_interest that is in perpetuals.'),
+            ('future', NULL, 'Asset: the part of open_interest that is in futures that expire.'),
+            ('venues', NULL, 'How many venues have contributed.'),
+            ('counts', NULL, 'How many different counts of contracts there were.'),
+            ('whole', NULL, 'How many of those were whole numbers.'),
+            ('odd', NULL, 'How many of those were odd.'),
+            ('odd_share', NULL, 'odd as a fraction of whole: about a half if single contracts count.'),
+            ('reading', NULL, 'What that says, in a sentence.')
+        ) AS described (name, only_in, meaning)
+        WHERE described.name = item.name AND coalesce(only_in, item.view::text) = item.view::text
+        ORDER BY only_in NULLS LAST LIMIT 1;
+        IF what IS NULL THEN
+            RAISE EXCEPTION 'column %.% is not described', item.view, item.name;
+        END IF;
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', item.view, item.name, what);
+    END LOOP;
+END
+$block$;
+
+-- The list as it is, and one more.
+DO $block$
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION collector_writer_rights()'
+        ' RETURNS TABLE (relation text, rights text) LANGUAGE sql STABLE AS %L',
+        (
+            SELECT 'VALUES ' || string_agg(format('(%L, %L)', relation, rights), ', ')
+            FROM (
+                SELECT * FROM collector_writer_rights()
+                UNION ALL
+                SELECT 'venues', 'SELECT INSERT UPDATE'
+            ) AS all_rights (relation, rights)
+        )
+    );
+END
+$block$;
