@@ -94,7 +94,8 @@ COMMENT ON VIEW latest_open_interest IS
     'The newest snapshot of every instrument, however old it is, as comparable_open_interest has it.';
 
 -- The bounds are those of now(), so that all chunks but one or two are left out before any is read;
--- bounds that depend on a row would have each of them looked at for every instrument.
+-- bounds that depend on a row would have each of them looked at for every instrument. And max(), of
+-- one row, tells the planner that there is one: what a query does not ask for is not looked up then.
 CREATE VIEW open_interest_change AS
 WITH compared AS (
     SELECT m.venue, m.symbol, m.asset, m.quote, m.kind, m.active, now.exchange_ts,
@@ -107,25 +108,37 @@ WITH compared AS (
     FROM collector_storage.latest AS now
     JOIN collector_storage.measure AS m USING (series_id)
     LEFT JOIN LATERAL (
-        SELECT exchange_ts, open_interest_base AS base, open_interest_contracts AS contracts
-        FROM collector_storage.open_interest AS o
-        WHERE o.series_id = now.series_id AND o.exchange_ts <= now() - INTERVAL '1 hour'
-            AND o.exchange_ts > now() - INTERVAL '1 hour 10 minutes'
-        ORDER BY o.exchange_ts DESC LIMIT 1
+        SELECT max(exchange_ts) AS exchange_ts, max(open_interest_base) AS base,
+            max(open_interest_contracts) AS contracts
+        FROM (
+            SELECT * FROM collector_storage.open_interest AS o
+            WHERE o.series_id = now.series_id
+                AND o.exchange_ts <= now() - INTERVAL '1 hour'
+                AND o.exchange_ts > now() - INTERVAL '1 hour 10 minutes'
+            ORDER BY o.exchange_ts DESC LIMIT 1
+        ) AS newest
     ) AS hour ON now.exchange_ts > now() - INTERVAL '10 minutes'
     LEFT JOIN LATERAL (
-        SELECT exchange_ts, open_interest_base AS base, open_interest_contracts AS contracts
-        FROM collector_storage.open_interest AS o
-        WHERE o.series_id = now.series_id AND o.exchange_ts <= now() - INTERVAL '24 hours'
-            AND o.exchange_ts > now() - INTERVAL '25 hours'
-        ORDER BY o.exchange_ts DESC LIMIT 1
+        SELECT max(exchange_ts) AS exchange_ts, max(open_interest_base) AS base,
+            max(open_interest_contracts) AS contracts
+        FROM (
+            SELECT * FROM collector_storage.open_interest AS o
+            WHERE o.series_id = now.series_id
+                AND o.exchange_ts <= now() - INTERVAL '24 hours'
+                AND o.exchange_ts > now() - INTERVAL '25 hours'
+            ORDER BY o.exchange_ts DESC LIMIT 1
+        ) AS newest
     ) AS day ON now.exchange_ts > now() - INTERVAL '1 hour'
     LEFT JOIN LATERAL (
-        SELECT exchange_ts, open_interest_base AS base, open_interest_contracts AS contracts
-        FROM collector_storage.open_interest AS o
-        WHERE o.series_id = now.series_id AND o.exchange_ts <= now() - INTERVAL '168 hours'
-            AND o.exchange_ts > now() - INTERVAL '174 hours'
-        ORDER BY o.exchange_ts DESC LIMIT 1
+        SELECT max(exchange_ts) AS exchange_ts, max(open_interest_base) AS base,
+            max(open_interest_contracts) AS contracts
+        FROM (
+            SELECT * FROM collector_storage.open_interest AS o
+            WHERE o.series_id = now.series_id
+                AND o.exchange_ts <= now() - INTERVAL '168 hours'
+                AND o.exchange_ts > now() - INTERVAL '174 hours'
+            ORDER BY o.exchange_ts DESC LIMIT 1
+        ) AS newest
     ) AS week ON now.exchange_ts > now() - INTERVAL '6 hours'
 )
 SELECT venue, symbol, asset, quote, kind, active, exchange_ts, open_interest,
@@ -209,45 +222,41 @@ COMMENT ON VIEW contract_parity IS
     'each of its instruments. Only venues that report contracts: for others the smallest step of a '
     'position is not stored.';
 
+CREATE TYPE change_span AS ENUM ('1h', '24h', '7d');
+COMMENT ON TYPE change_span IS 'The spans that open_interest_change has.';
+
 CREATE FUNCTION top_movers(
-    span interval DEFAULT '1 hour', how_many integer DEFAULT 20, least_value numeric DEFAULT 100000
+    span change_span DEFAULT '1h', how_many bigint DEFAULT 20, least_value numeric DEFAULT 100000
 ) RETURNS TABLE (
-    venue text, symbol text, asset text, quote text, kind text, exchange_ts timestamptz,
-    open_interest numeric, compared_ts timestamptz, compared_open_interest numeric, change numeric,
-    ratio numeric, dollars numeric
+    venue text, symbol text, asset text, kind text, exchange_ts timestamptz, open_interest numeric,
+    compared_ts timestamptz, change numeric, ratio numeric, value numeric
 ) LANGUAGE sql STABLE AS $function$
-    SELECT now.venue, now.symbol, now.asset, now.quote, now.kind, now.exchange_ts,
-        now.open_interest, ago.exchange_ts, ago.open_interest,
-        now.open_interest - ago.open_interest,
-        round((now.open_interest - ago.open_interest) / ago.open_interest, 6),
-        round(greatest(now.open_interest, ago.open_interest) * worth.price, 2)
-    FROM latest_open_interest AS now
-    CROSS JOIN LATERAL (
-        SELECT c.exchange_ts, c.open_interest FROM comparable_open_interest AS c
-        WHERE c.venue = now.venue AND c.symbol = now.symbol AND c.exchange_ts <= now() - span
-            AND c.exchange_ts > now() - span
-                - greatest(least(span, INTERVAL '10 minutes'), least(span / 24, INTERVAL '6 hours'))
-        ORDER BY c.exchange_ts DESC LIMIT 1
-    ) AS ago
-    LEFT JOIN (
+    WITH moved AS MATERIALIZED (
+        SELECT c.venue, c.symbol, c.asset, c.kind, c.exchange_ts, c.open_interest,
+            CASE span WHEN '1h' THEN at_1h WHEN '24h' THEN at_24h WHEN '7d' THEN at_7d END
+                AS compared_ts,
+            CASE span WHEN '1h' THEN change_1h WHEN '24h' THEN change_24h WHEN '7d' THEN change_7d END
+                AS change,
+            CASE span WHEN '1h' THEN ratio_1h WHEN '24h' THEN ratio_24h WHEN '7d' THEN ratio_7d END
+                AS ratio
+        FROM open_interest_change AS c
+    ), worth AS MATERIALIZED (
         SELECT p.asset, sum(p.price * p.instruments) / sum(p.instruments) AS price
         FROM implied_price AS p WHERE p.quote IN ('USD', 'USDT', 'USDC') GROUP BY p.asset
-    ) AS worth ON worth.asset = now.asset
-    WHERE now.exchange_ts > now()
-            - greatest(least(span, INTERVAL '10 minutes'), least(span / 24, INTERVAL '6 hours'))
-        AND ago.open_interest > 0
-        AND (least_value <= 0
-            OR greatest(now.open_interest, ago.open_interest) * worth.price >= least_value)
-    ORDER BY abs(now.open_interest - ago.open_interest) / ago.open_interest DESC,
-        now.venue, now.symbol
-    LIMIT how_many
+    ), valued AS (
+        SELECT m.*, round(greatest(m.open_interest, m.open_interest - m.change) * w.price, 2) AS value
+        FROM moved AS m LEFT JOIN worth AS w ON w.asset = m.asset
+        WHERE m.ratio IS NOT NULL
+    )
+    SELECT v.* FROM valued AS v WHERE least_value <= 0 OR v.value >= least_value
+    ORDER BY abs(v.ratio) DESC, v.venue, v.symbol LIMIT how_many
 $function$;
-COMMENT ON FUNCTION top_movers(interval, integer, numeric) IS
-    'Where open interest has changed most, relative to what it was `span` ago: top_movers(''24 hours''). '
-    'Both ends may be old by a 24th of the span, but 10 minutes (or the span, if that is less) are '
-    'always permitted and 6 hours never exceeded. Positions below `least_value` dollars at both ends are '
-    'left out, so that dust does not lead; dollars are worked out with implied_price, USD, USDT and '
-    'USDC taken for one, and an instrument without a price is left out too, unless least_value is 0.';
+COMMENT ON FUNCTION top_movers(change_span, bigint, numeric) IS
+    'Where open interest has changed most, relative to what there was: top_movers(''24h'', 10). The '
+    'columns are those of open_interest_change. `value` is the larger of both ends in dollars, worked '
+    'out with implied_price, USD, USDT and USDC taken for one; below `least_value` a position is left '
+    'out, so that dust does not lead, and so is one of which no venue tells the price. With '
+    'least_value 0 all of them are there.';
 
 -- The columns of the views, each described once for all views that have it.
 DO $block$
