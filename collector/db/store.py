@@ -86,7 +86,9 @@ async def _copy_and_insert(
         "staging", source=io.BytesIO(text.encode()), format="text", timeout=_COPY_SECONDS
     )
     await connection.execute(sql.NUMBER_SERIES)
-    stored = [tuple(counted) for counted in await connection.fetch(sql.INSERT)]
+    finished = await connection.fetchrow(sql.HOLD_FINISHED)
+    assert finished is not None
+    stored = [tuple(counted) for counted in await connection.fetch(sql.INSERT, *finished)]
     contradicting: list[Row] = []
     if sum(count for _, _, count in stored) < len(rows):
         times = [row.snapshot.exchange_ts for row in rows]
