@@ -181,7 +181,8 @@ GROUP BY i.asset, h.bucket, i.venue, i.kind, i.quote;
 COMMENT ON VIEW open_interest_by_asset_1h IS
     'Open interest of an asset by the hour, one-sided, as it was at the end of the hour: one row per '
     'asset, hour, venue, kind and quote currency, so that dollars of different issuers are never added '
-    'up unasked. What cannot be converted is counted, and is not in the sum.';
+    'up unasked. What cannot be converted is counted, and is not in the sum; what has not been listed '
+    'yet has no asset, and is in no row.';
 
 CREATE VIEW open_interest_of_asset_1h AS
 SELECT asset, bucket, sum(open_interest) AS open_interest,
