@@ -110,7 +110,8 @@ COMMENT ON FUNCTION collector_storage.hold_finished() IS
     'Keeps hours from being finished until the end of the transaction, and returns rollup_state.';
 
 CREATE FUNCTION collector_storage.finish_hour(until timestamptz) RETURNS timestamptz
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $function$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+SET lock_timeout = '2s' AS $function$
 DECLARE
     since timestamptz;
     start timestamptz;
@@ -290,7 +291,7 @@ $block$;
 
 CREATE FUNCTION collector_storage.drop_expired() RETURNS TABLE (relation text, dropped text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-SET lock_timeout = '5s' AS $function$
+SET lock_timeout = '2s' AS $function$
 DECLARE
     state collector_storage.rollup_state;
     item record;
@@ -458,8 +459,10 @@ BEGIN
     LOOP
         CONTINUE WHEN item.column2 IS NOT DISTINCT FROM item.column3;
         RETURN NEXT format(
-            'database.%s: %s, was %s', item.column1, coalesce(item.column3::text, item.column4),
-            coalesce(item.column2::text, item.column4)
+            'database.%s: %s, was %s%s', item.column1,
+            coalesce(item.column3::text, item.column4), coalesce(item.column2::text, item.column4),
+            CASE WHEN edition <> 'timescale' AND item.column1 = 'compress_after'
+                THEN ' (the Apache edition has no columnstore)' END
         );
     END LOOP;
     -- What a policy of the server may have dropped until now.

@@ -86,8 +86,7 @@ async def _copy_and_insert(
         "staging", source=io.BytesIO(text.encode()), format="text", timeout=_COPY_SECONDS
     )
     await connection.execute(sql.NUMBER_SERIES)
-    finished = await connection.fetchrow(sql.HOLD_FINISHED)
-    assert finished is not None
+    (finished,) = await connection.fetch(sql.HOLD_FINISHED)
     stored = [tuple(counted) for counted in await connection.fetch(sql.INSERT, *finished)]
     contradicting: list[Row] = []
     if sum(count for _, _, count in stored) < len(rows):

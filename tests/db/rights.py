@@ -12,6 +12,10 @@ WRITER = {
     "SELECT on collector_storage.latest",
     "INSERT on collector_storage.latest",
     "UPDATE on collector_storage.latest",
+    "SELECT on collector_storage.rollup_finished",
+    "INSERT on collector_storage.rollup_finished",
+    "UPDATE on collector_storage.rollup_finished",
+    "SELECT on collector_storage.rollup_state",
     "SELECT on open_interest",
     "SELECT on instruments",
     "INSERT on instruments",
@@ -33,6 +37,9 @@ ANALYST = {
     "CONNECT on database",
     "USAGE on schema public",
     "SELECT on open_interest",
+    "SELECT on open_interest_5m",
+    "SELECT on open_interest_1h",
+    "SELECT on open_interest_1d",
     "SELECT on instruments",
     "SELECT on polls",
     "SELECT on rejects",
@@ -45,6 +52,17 @@ ANALYST = {
     "SELECT on open_interest_of_asset_1h",
     "SELECT on contract_parity",
     "SELECT on future relations",
+}
+# Functions of collector_storage, which is closed to all but its owner and the writer. Two are in views,
+# which analysts read; the others can do no harm, whoever calls them.
+EVERYBODY = {
+    "USAGE on schema public",  # PostgreSQL's own default
+    "EXECUTE on finished_before",
+    "EXECUTE on finished_days_before",
+    "EXECUTE on hold_finished",
+    "EXECUTE on finish_hour",
+    "EXECUTE on drop_expired",
+    "EXECUTE on top_movers",  # it reads with the rights of its caller
 }
 # What somebody has been granted, or has by PostgreSQL's own defaults, on anything of ours.
 GRANTED = """

@@ -18,7 +18,9 @@ async def test_rules_are_written_once_and_again_only_if_they_change(
     """A start that changes nothing leaves no trace; what is set replaces what is declared."""
     filled = Filled(database)
     await filled.rules()
-    before = await sql.fetch("SELECT venue, sides, factor, basis, xmin::text FROM venues ORDER BY 1")
+    before = await sql.fetch(
+        "SELECT venue, sides, factor, basis, xmin::text FROM venues ORDER BY 1"
+    )
     await filled.rules()
     unchanged = await sql.fetch("SELECT venue, sides, factor, basis, xmin::text FROM venues")
     await filled.rules({"COLLECTOR__VENUES__HTX__SIDES": "both"})
@@ -102,8 +104,7 @@ async def test_an_unknown_rule_leaves_the_figure_open(database: Database, sql: C
 
     (row,) = await sql.fetch("SELECT * FROM comparable_open_interest")
     assert [None, None, "unknown", None, "configured"] == [
-        row[name]
-        for name in ("open_interest", "converted_from", "sides", "factor", "sides_basis")
+        row[name] for name in ("open_interest", "converted_from", "sides", "factor", "sides_basis")
     ]
     assert await sql.fetchval("SELECT open_interest_base FROM open_interest") == Decimal("1.50")
 
@@ -119,7 +120,9 @@ async def test_a_new_rule_holds_for_old_snapshots_and_changes_none(
     stored = await sql.fetch("SELECT *, xmin::text FROM collector_storage.open_interest")
     await filled.rules({"COLLECTOR__VENUES__HTX__SIDES": "both"})
 
-    assert await sql.fetchval("SELECT open_interest FROM comparable_open_interest") == Decimal("4.5")
+    assert await sql.fetchval("SELECT open_interest FROM comparable_open_interest") == Decimal(
+        "4.5"
+    )
     assert stored == await sql.fetch("SELECT *, xmin::text FROM collector_storage.open_interest")
 
 
@@ -133,7 +136,9 @@ async def test_a_snapshot_of_what_is_not_listed_yet_is_there(
 
     (row,) = await sql.fetch("SELECT * FROM comparable_open_interest")
     assert (row["symbol"], row["exchange_ts"], row["sides"]) == ("NEWUSDT", MOMENT, "one")
-    assert [row[name] for name in ("base", "asset", "open_interest", "converted_from")] == [None] * 4
+    assert [row[name] for name in ("base", "asset", "open_interest", "converted_from")] == [
+        None
+    ] * 4
 
 
 @pytest.mark.parametrize(

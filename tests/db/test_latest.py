@@ -79,7 +79,11 @@ async def test_change_is_against_the_last_snapshot_before_the_moment(
 
 async def test_a_stale_instrument_has_no_change(filled: Filled, sql: Connection) -> None:
     """Its newest snapshot may be as old as the tolerance of the span, and no older."""
-    for symbol, minutes, before in (("A", 9, (1, 24, 168)), ("B", 11, (1, 24, 168)), ("C", 61, (24, 168))):
+    for symbol, minutes, before in (
+        ("A", 9, (1, 24, 168)),
+        ("B", 11, (1, 24, 168)),
+        ("C", 61, (24, 168)),
+    ):
         await filled.reported(
             "bitget",
             *(filled.ago(symbol, "4", hours=hours, minutes=1) for hours in before),

@@ -15,7 +15,7 @@ from collector.errors import DatabaseError
 from collector.models import Basis, Reject, Sides, SidesRule
 from collector.sink import bring_up_to_date
 from tests.conftest import Logins
-from tests.db.rights import ANALYST, GRANTED, WRITER
+from tests.db.rights import ANALYST, EVERYBODY, GRANTED, WRITER
 from tests.rows import MOMENT, entries, instrument, listing, poll, reply, snapshot
 
 pytestmark = pytest.mark.db
@@ -59,8 +59,7 @@ async def test_nobody_has_been_granted_anything_else(sql: Connection) -> None:
     assert {(who, what) for who, what, _ in granted} == {
         *(("collector_writer", what) for what in WRITER),
         *(("analyst", what) for what in ANALYST),
-        ("PUBLIC", "USAGE on schema public"),  # PostgreSQL's own default
-        ("PUBLIC", "EXECUTE on top_movers"),  # as well; it reads with the rights of its caller
+        *(("PUBLIC", what) for what in EVERYBODY),
     }
     assert not any(grantable for _, _, grantable in granted)
 

@@ -60,9 +60,7 @@ async def between(sql: Connection, filled: Filled, *spans: tuple[float, float]) 
     return names
 
 
-async def test_a_comparable_series_is_read_like_the_raw_one(
-    weeks: Filled, sql: Connection
-) -> None:
+async def test_a_comparable_series_is_read_like_the_raw_one(weeks: Filled, sql: Connection) -> None:
     """Venue, symbol and time reach the storage: the chunks of the fortnight, by its key."""
     where = "WHERE venue = 'htx' AND symbol = 'A' AND exchange_ts > now() - INTERVAL '15 days'"
     comparable = f"SELECT * FROM comparable_open_interest {where}"
