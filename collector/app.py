@@ -21,6 +21,7 @@ from collector.poll import Poller
 from collector.schedule import Schedule, WallClock
 from collector.server import serve
 from collector.settings import Settings, VenueSettings
+from collector.sides import rules
 from collector.sink import Pace, Sink
 from collector.sweep import Sweeper
 from collector.upkeep import INTERVAL, Upkeep
@@ -87,7 +88,7 @@ async def run(settings: Settings) -> None:
         upkeep = Upkeep(Database(dsn, "collector upkeep"), Policies.of(settings.database))
         parts.push_async_callback(upkeep.close)
         schedule.add(upkeep.name, WallClock(INTERVAL, at_once=True), upkeep.run, upkeep.skip)
-        sink = Sink(journal, database, health, Pace())
+        sink = Sink(journal, database, health, Pace(), rules(settings))
         draining = asyncio.create_task(sink.run())
         log.info("collector.started", venues=list(enabled), database=database.address)
         schedule.start()

@@ -161,6 +161,7 @@ class VenueSettings(Section):
     include: Annotated[tuple[Text, ...], Field(min_length=1)] = ("*",)
     exclude: tuple[Text, ...] = ()
     limit_share: Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)] = 1.0
+    sides: Literal["auto", "one", "both", "unknown"] = "auto"
     product_types: Annotated[tuple[Text, ...], Field(min_length=1)] = ()
 
 

@@ -20,6 +20,9 @@ WRITER = {
     "SELECT on instruments",
     "INSERT on instruments",
     "UPDATE on instruments",
+    "SELECT on venues",
+    "INSERT on venues",
+    "UPDATE on venues",
     "SELECT on polls",
     "INSERT on polls",
     "UPDATE on polls",
@@ -40,6 +43,14 @@ ANALYST = {
     "SELECT on instruments",
     "SELECT on polls",
     "SELECT on rejects",
+    "SELECT on venues",
+    "SELECT on comparable_open_interest",
+    "SELECT on latest_open_interest",
+    "SELECT on open_interest_change",
+    "SELECT on implied_price",
+    "SELECT on open_interest_by_asset_1h",
+    "SELECT on open_interest_of_asset_1h",
+    "SELECT on contract_parity",
     "SELECT on future relations",
 }
 # Functions of collector_storage, which is closed to all but its owner and the writer. Two are in views,
@@ -51,6 +62,7 @@ EVERYBODY = {
     "EXECUTE on hold_finished",
     "EXECUTE on finish_hour",
     "EXECUTE on drop_expired",
+    "EXECUTE on top_movers",  # it reads with the rights of its caller
 }
 # What somebody has been granted, or has by PostgreSQL's own defaults, on anything of ours.
 GRANTED = """

@@ -204,6 +204,8 @@ async def test_instruments_keep_their_first_and_last_sight(
         "base": "BTC",
         "quote": "USDT",
         "settle": "USDT",
+        "asset": "BTC",
+        "units": 1,
     }
     common |= {"sides": "unknown", "product_type": None, "first_seen_at": TICK}
     assert [dict(row) for row in found] == [
