@@ -16,6 +16,12 @@ WRITER = {
     "INSERT on collector_storage.rollup_finished",
     "UPDATE on collector_storage.rollup_finished",
     "SELECT on collector_storage.rollup_state",
+    "SELECT on collector_storage.silences",
+    "INSERT on collector_storage.silences",
+    "DELETE on collector_storage.silences",
+    "SELECT on collector_storage.ticks",
+    "INSERT on collector_storage.ticks",
+    "DELETE on collector_storage.ticks",
     "SELECT on open_interest",
     "SELECT on instruments",
     "INSERT on instruments",
@@ -51,6 +57,9 @@ ANALYST = {
     "SELECT on open_interest_by_asset_1h",
     "SELECT on open_interest_of_asset_1h",
     "SELECT on contract_parity",
+    "SELECT on venue_ticks",
+    "SELECT on venue_coverage",
+    "SELECT on instrument_spans",
     "SELECT on future relations",
 }
 # Functions of collector_storage, which is closed to all but its owner and the writer. Two are in views,
@@ -62,7 +71,12 @@ EVERYBODY = {
     "EXECUTE on hold_finished",
     "EXECUTE on finish_hour",
     "EXECUTE on drop_expired",
-    "EXECUTE on top_movers",  # it reads with the rights of its caller
+    "EXECUTE on count_ticks",
+    # They read with the rights of their caller.
+    "EXECUTE on top_movers",
+    "EXECUTE on open_interest_ticks",
+    "EXECUTE on open_interest_coverage",
+    "EXECUTE on open_interest_gaps",
 }
 # What somebody has been granted, or has by PostgreSQL's own defaults, on anything of ours.
 GRANTED = """

@@ -166,6 +166,15 @@ async def test_the_analyst_can_read_all_that_is_for_people(
     by_asset = ("open_interest_by_asset_1h", "open_interest_of_asset_1h")
     for view in (*by_asset, "implied_price", "contract_parity", "top_movers()"):
         assert await analyst.fetchval(f"SELECT count(*) FROM {view}") == 0
+    day = "'2026-11-21', '2026-11-22'"
+    covered = ("venue_coverage", "venue_ticks", "instrument_spans")
+    for source in (
+        *covered,
+        f"open_interest_ticks('bitget', 'A', {day})",
+        f"open_interest_coverage({day})",
+    ):
+        assert await analyst.fetchval(f"SELECT count(*) FROM {source}") >= 1
+    assert await analyst.fetchval(f"SELECT count(*) FROM open_interest_gaps({day})") == 0
 
 
 @pytest.mark.parametrize(
