@@ -23,6 +23,9 @@ SPAN = """
 SELECT expected, received, left_out
 FROM open_interest_coverage('2026-03-02 12:00Z', '2026-03-02 13:00Z', 'htx', $1)
 """
+FOUR_CAUSES = (
+    "failed (failed 1), failed (interrupted 1), not polled (refused 1), not polled (skipped 1)"
+)
 DAY = (NOON - timedelta(hours=12), NOON + timedelta(hours=12))
 
 
@@ -98,9 +101,11 @@ async def test_a_gap_has_its_start_its_end_and_its_causes(
 
     assert await rows(sql, GAPS, *DAY, "BTC-USDT") == [
         (
-            *(at(2), at(6), timedelta(minutes=4), 4),
-            "failed (failed 1), failed (interrupted 1),"
-            " not polled (refused 1), not polled (skipped 1)",
+            at(2),
+            at(6),
+            timedelta(minutes=4),
+            4,
+            FOUR_CAUSES,
         ),
         (at(7), at(8), timedelta(minutes=1), 1, "left out (empty 1)"),
         (at(11), at(131), timedelta(hours=2), 120, "not polled (missing 120)"),

@@ -185,6 +185,7 @@ async def test_a_poll_has_one_row_that_fills_up(database: Database, sql: Connect
         "rows_rejected": 0,
         "rows_unlisted": 2,
         "error": "1 x ...",
+        "poll_interval": None,
     }
 
 
