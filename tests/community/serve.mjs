@@ -18,7 +18,7 @@ const SSL_REQUEST = 80877103
 const GSS_REQUEST = 80877104
 const CANCEL_REQUEST = 80877102
 const COPY_IN = /^\s*COPY\s[^;]*\sFROM\s+STDIN/i
-// The engine is started with other values than a server has.
+// The engine starts with other values than a server has.
 const AS_NEW = `SET search_path = "$user", public; SET enable_seqscan = on; SET timezone = 'UTC';
   SET client_min_messages = notice; SET log_min_messages = warning`
 const COPY_IN_RESPONSE = Buffer.from([0x47, 0, 0, 0, 7, 0, 0, 0])
@@ -78,11 +78,18 @@ class Database {
       }
       return answer
     }
-    const clean = async () => {
+    const greet = async (message) => {
       release ??= await this.#take()
-      if (this.#clients.size > 1) return
-      await this.engine.exec('DISCARD ALL')
-      await this.engine.exec(AS_NEW)
+      const answer = await this.engine.execProtocolRaw(new Uint8Array(message))
+      if (this.#clients.size === 1) {
+        await this.engine.exec('DISCARD ALL')
+        await this.engine.exec(AS_NEW)
+        // Its cache has a row of before, on which nothing could be granted; exec does not mend that.
+        await this.engine.query('UPDATE pg_database SET datacl = datacl')
+      }
+      release()
+      release = null
+      return answer
     }
     const handle = async (message) => {
       if (!messages.started) {
@@ -90,8 +97,7 @@ class Database {
         if (code === SSL_REQUEST || code === GSS_REQUEST) return void socket.write('N')
         if (code === CANCEL_REQUEST) return void socket.end()
         messages.started = true
-        await clean()
-        return void socket.write(await ask(message))
+        return void socket.write(await greet(message))
       }
       const kind = message[0]
       if (kind === TERMINATE) return leave()
@@ -149,10 +155,7 @@ function withoutCopyResponse(answer) {
 const databases = new Map()
 
 async function create() {
-  const engine = await PGlite.create({ extensions: { timescaledb } })
-  // As it comes, the rows of this table cannot be found by its index, and so not be granted on.
-  await engine.exec('SET enable_seqscan = on; UPDATE pg_database SET datacl = datacl')
-  const database = new Database(engine)
+  const database = new Database(await PGlite.create({ extensions: { timescaledb } }))
   await new Promise((resolve) => database.server.listen(0, '127.0.0.1', resolve))
   const { port } = database.server.address()
   databases.set(String(port), database)
