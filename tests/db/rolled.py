@@ -57,9 +57,9 @@ def snapshots(
 class Writer:
     """Stores snapshots as the sink does, one batch after the other."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, first: int = 0) -> None:
         self._database = database
-        self._number = 0
+        self._number = first
 
     async def write(self, *rows: Snapshot) -> int:
         """Store a batch; return how many of its rows are new."""
