@@ -52,7 +52,7 @@ _SIDES = SidesRule(
     Sides.ONE,
     Basis.MEASURED,
     "HTX's document says the sum of both sides, but 5 of 11 live counts of 2022 to 2026 are odd,"
-    " which such a sum cannot be; the view contract_parity has the present ones: docs/venues/htx.md",
+    " which such a sum cannot be; contract_parity has the present ones: docs/venues/htx.md",
 )
 
 

@@ -27,7 +27,8 @@ async def filled(database: Database) -> Filled:
 async def changes(sql: Connection, span: str) -> list[tuple[object, ...]]:
     """Return symbol, moment compared with, change and ratio."""
     rows = await sql.fetch(
-        f"SELECT symbol, at_{span}, change_{span}, ratio_{span} FROM open_interest_change ORDER BY 1"
+        f"SELECT symbol, at_{span}, change_{span}, ratio_{span} FROM open_interest_change"
+        " ORDER BY symbol"
     )
     return [tuple(row) for row in rows]
 
