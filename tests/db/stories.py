@@ -42,7 +42,7 @@ class Story:
         interval: float | None = 60.0,
         stamp: float | None = None,
     ) -> None:
-        """Poll; `stamp` is the minute of the venue's clock, a second after the tick if not given."""
+        """Poll; `stamp` is the minute of the venue's clock, a second past the tick by itself."""
         tick = at(minute, self.base)
         stamped = tick + timedelta(seconds=1) if stamp is None else at(stamp, self.base)
         if amounts or rejected:
