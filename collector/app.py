@@ -11,6 +11,7 @@ import structlog
 
 from collector.config import require_dsn
 from collector.db import Database
+from collector.db.policies import Policies
 from collector.health import Health
 from collector.http import Patience, VenueClient, open_session
 from collector.instruments import Instruments
@@ -20,8 +21,10 @@ from collector.poll import Poller
 from collector.schedule import Schedule, WallClock
 from collector.server import serve
 from collector.settings import Settings, VenueSettings
+from collector.sides import rules
 from collector.sink import Pace, Sink
 from collector.sweep import Sweeper
+from collector.upkeep import INTERVAL, Upkeep
 from collector.venues import VENUES
 
 log = structlog.get_logger()
@@ -82,7 +85,10 @@ async def run(settings: Settings) -> None:
             its = enabled[name]
             watched = health.add(name, its.interval)
             await _put_on(schedule, Poller(sweeper, journal, watched, its), its, position)
-        sink = Sink(journal, database, health, Pace())
+        upkeep = Upkeep(Database(dsn, "collector upkeep"), Policies.of(settings.database))
+        parts.push_async_callback(upkeep.close)
+        schedule.add(upkeep.name, WallClock(INTERVAL, at_once=True), upkeep.run, upkeep.skip)
+        sink = Sink(journal, database, health, Pace(), rules(settings))
         draining = asyncio.create_task(sink.run())
         log.info("collector.started", venues=list(enabled), database=database.address)
         schedule.start()
@@ -93,6 +99,7 @@ async def run(settings: Settings) -> None:
         for sweeper in asking.values():
             sweeper.stop()
         limiter.stop()
+        upkeep.stop()
         await schedule.stop(_POLLS_END_SECONDS)
         await _drain(sink, draining)
         log.info("collector.stopped", rows_left_in_journal=journal.depth.rows)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +14,9 @@ from rich.table import Table
 
 from collector import __version__, app, check, config, log, show
 from collector.db import Database
+from collector.db import policies as db_policies
 from collector.db.migrate import Migrated, migrate, pending, shipped
+from collector.db.policies import Policies
 from collector.demo import demo
 from collector.errors import CollectorError, ConfigError
 from collector.http import Patience
@@ -112,9 +114,10 @@ def check_command(common: _Common) -> None:
 @click.option("--plan", is_flag=True, help="Say what would be applied, and change nothing.")
 @click.pass_obj
 def migrate_command(common: _Common, *, plan: bool) -> None:
-    """Create the tables, or bring them up to date."""
-    database = Database(config.require_dsn(common.settings()), "collector migrate")
-    _await(_migrate(database, plan=plan))
+    """Create the tables, or bring them up to date, and the policies to what is configured."""
+    settings = common.settings()
+    database = Database(config.require_dsn(settings), "collector migrate")
+    _await(_migrate(database, Policies.of(settings.database), plan=plan))
 
 
 @cli.command()
@@ -180,21 +183,34 @@ def _await(work: Coroutine[None, None, T]) -> T:
     return asyncio.run(work)
 
 
-async def _migrate(database: Database, *, plan: bool) -> None:
+async def _migrate(database: Database, wanted: Policies, *, plan: bool) -> None:
     try:
         if plan:
-            async with database.session() as connection:
-                done = Migrated(await pending(connection, shipped()), None)
+            done = await _planned(database, wanted)
         else:
-            done = await migrate(database)
+            done = await migrate(database, wanted_policies=wanted)
     finally:
         await database.close()
     for each in done.applied:
         click.echo(f"{'would apply' if plan else 'applied'} {each.name}")
     if not done.applied:
         click.echo("nothing to do, the schema is up to date")
+    for change in done.changes:
+        click.echo(f"{'would change' if plan else 'changed'} {change}")
     if done.problem is not None:
         click.echo(f"collector: {done.problem}", err=True)
+
+
+async def _planned(database: Database, wanted: Policies) -> Migrated:
+    """Return what `migrate` would do."""
+    async with database.session() as connection:
+        todo = await pending(connection, shipped())
+        changes: Sequence[str] = ()
+        if await db_policies.may_reconcile(connection):
+            changes = await db_policies.plan(connection, wanted)
+        elif todo:
+            changes = [f"the policies to: {wanted}"]
+        return Migrated(todo, None, changes)
 
 
 async def _poll(settings: Settings, venue: str, *, as_json: bool) -> None:

@@ -98,6 +98,9 @@ class _Check:
         sections: dict[str, Any] = {
             name: self._section(name, section, top.get(name)) for name, section in SECTIONS.items()
         }
+        if (database := sections["database"]) is not None:
+            for key, problem in database.contradictions():
+                self._note(f"database.{key}", problem)
         given = self._mapping("venues", top.get("venues"), VENUES)
         venues = {name: self._venue(venue, given.get(name)) for name, venue in VENUES.items()}
         if self._problems:

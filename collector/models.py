@@ -25,6 +25,25 @@ class Sides(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Basis(StrEnum):
+    """How it is known on how many sides a venue counts."""
+
+    DOCUMENTED = "documented"
+    MEASURED = "measured"
+    ASSUMED = "assumed"
+    CONFIGURED = "configured"
+    """The operator says so."""
+
+
+class SidesRule(msgspec.Struct, frozen=True):
+    """How a venue counts, and what makes us believe it."""
+
+    sides: Sides
+    basis: Basis
+    reason: str
+    """One sentence, with its source."""
+
+
 class Outcome(StrEnum):
     """How a poll ended."""
 

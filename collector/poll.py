@@ -59,6 +59,7 @@ class Poller:
                     snapshots=rows.snapshots,
                     rejects=rows.rejects,
                     unlisted=unlisted,
+                    interval=self._settings.interval,
                 )
             )
 
@@ -89,6 +90,7 @@ class Poller:
                 finished_at=now,
                 outcome=Outcome.SKIPPED,
                 error=why,
+                interval=self._settings.interval,
             )
         )
 
@@ -139,6 +141,7 @@ class Poller:
                 instruments=sweep.instruments,
                 requests=sweep.requests,
                 error=error,
+                interval=self._settings.interval,
             )
         )
 

@@ -1,7 +1,7 @@
 """What can be set: names, types, bounds and defaults. `config.py` reads it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +20,11 @@ from pydantic import (
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|m|h|d)", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_AGE = re.compile(r"([0-9]{1,5})(d|w|y)", re.ASCII)
+_DAYS = {"d": 1, "w": 7, "y": 365}
+_MOST_DAYS = 36500
+_LEAST_KEPT_DAYS = 7
+"""Late rows, a day's rollup, and a collector that stands still over a weekend."""
 
 
 def _duration(value: object) -> float:
@@ -36,6 +41,21 @@ def _at_least(least: str) -> AfterValidator:
         return seconds
 
     return AfterValidator(check)
+
+
+def _age(forever: str) -> BeforeValidator:
+    """Read whole days, weeks or years; a word says that it never comes to that."""
+
+    def read(value: object) -> int | None:
+        if value == forever or value is None:
+            return None
+        match = _AGE.fullmatch(value) if isinstance(value, str) else None
+        days = int(match[1]) * _DAYS[match[2]] if match is not None else 0
+        if not 1 <= days <= _MOST_DAYS:
+            raise ValueError(f"an age such as 14d, 6w or 2y, from 1d to 100y, or {forever}")
+        return days
+
+    return BeforeValidator(read)
 
 
 def _base_url(value: str) -> str:
@@ -87,9 +107,27 @@ class Section(BaseModel):
 
 
 class DatabaseSettings(Section):
-    """Where the data goes."""
+    """Where the data goes, and how long it stays. Ages are in days; None: never, or for ever."""
 
     dsn: Annotated[SecretStr, AfterValidator(_dsn)] | None = None
+    compress_after: Annotated[int | None, _age("never")] = 14
+    keep_for: Annotated[int | None, _age("forever")] = None
+    keep_rollups_for: Annotated[int | None, _age("forever")] = None
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Give each key that does not go with the others, and why."""
+        kept = self.keep_for
+        if kept is not None and kept < _LEAST_KEPT_DAYS:
+            yield "keep_for", f"{kept}d is too short; permitted: {_LEAST_KEPT_DAYS}d or more"
+        if kept is not None and self.compress_after is not None and kept <= self.compress_after:
+            why = "what is dropped by then need not be compressed: compress_after: never"
+            problem = f"{kept}d is not longer than compress_after, {self.compress_after}d; {why}"
+            yield "keep_for", problem
+        rolled = self.keep_rollups_for
+        if rolled is not None and (kept is None or rolled < kept):
+            why = "rollups are kept at least as long as what they are made of"
+            shown = "forever" if kept is None else f"{kept}d"
+            yield "keep_rollups_for", f"{rolled}d is shorter than keep_for, {shown}; {why}"
 
 
 class JournalSettings(Section):
@@ -123,6 +161,7 @@ class VenueSettings(Section):
     include: Annotated[tuple[Text, ...], Field(min_length=1)] = ("*",)
     exclude: tuple[Text, ...] = ()
     limit_share: Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)] = 1.0
+    sides: Literal["auto", "one", "both", "unknown"] = "auto"
     product_types: Annotated[tuple[Text, ...], Field(min_length=1)] = ()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import stamina
@@ -11,9 +11,11 @@ import structlog
 from collector.db import Database
 from collector.db.migrate import migrate, pending, shipped
 from collector.db.store import store
+from collector.db.venues import reconcile_sides
 from collector.errors import DatabaseError, DatabaseSlow, JournalError, MigrationError
 from collector.health import Health
 from collector.journal import Entry, Journal
+from collector.models import SidesRule
 
 log = structlog.get_logger()
 
@@ -44,12 +46,20 @@ class Totals:
 class Sink:
     """The only one that talks to the hypertable."""
 
-    def __init__(self, journal: Journal, database: Database, health: Health, pace: Pace) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        database: Database,
+        health: Health,
+        pace: Pace,
+        rules: Mapping[str, SidesRule] | None = None,
+    ) -> None:
         self.totals = Totals()
         self._journal = journal
         self._database = database
         self._health = health
         self._pace = pace
+        self._rules = rules or {}
         self._hurry = asyncio.Event()
         self._schema_is_right = False
         self._records = _RECORDS
@@ -116,6 +126,7 @@ class Sink:
         try:
             if not self._schema_is_right:
                 await bring_up_to_date(self._database)
+                await reconcile_sides(self._database, self._rules)
                 self._schema_is_right = True
             tally = await store(self._database, entries)
         except DatabaseError as error:

@@ -74,11 +74,14 @@ def instrument(symbol: str = "BTCUSDT", **more: object) -> Instrument:
 
 
 def listing(
-    *instruments: Instrument, at: datetime = TICK, rejects: Sequence[Reject] = ()
+    *instruments: Instrument,
+    venue: str = "bitget",
+    at: datetime = TICK,
+    rejects: Sequence[Reject] = (),
 ) -> ListingRecord:
     """Return the record of what a venue listed."""
     return ListingRecord(
-        venue="bitget", listed_at=at, instruments=list(instruments), rejects=list(rejects)
+        venue=venue, listed_at=at, instruments=list(instruments), rejects=list(rejects)
     )
 
 

@@ -71,6 +71,18 @@ async def test_rows_and_the_poll_are_in_the_journal(journal: Journal) -> None:
     assert [each.symbol for each in listed.instruments] == ["A", "B"]
 
 
+async def test_each_record_of_a_poll_tells_the_interval(journal: Journal) -> None:
+    """Of replies, of an end and of a tick that was left out: missing ticks are known by it."""
+    polling = poller(FakeBitget(["A"]).client(), journal)
+    await polling.poll(TICK)
+    await polling.skip(TICK, "busy")
+
+    found = [*await records(journal, ReplyRecord), *await records(journal, PollRecord)]
+    assert [60.0, 60.0, 60.0] == [
+        each.interval for each in found if isinstance(each, ReplyRecord | PollRecord)
+    ]
+
+
 async def test_one_line_tells_how_it_went(journal: Journal) -> None:
     """Everything about a poll is in one event."""
     with capture_logs() as logged:

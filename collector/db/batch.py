@@ -77,6 +77,7 @@ class Poll(Tally):
     instruments: int = 0
     requests: int = 0
     error: str | None = None
+    interval: float | None = None
 
 
 RejectRow = tuple[str, datetime, datetime | None, str | None, str, str]
@@ -148,6 +149,7 @@ class Batch:
     def _add_reply(self, record: ReplyRecord) -> None:
         poll = self.polls[record.venue, record.polled_at]
         poll.started_at = min(poll.started_at or record.started_at, record.started_at)
+        poll.interval = record.interval or poll.interval
         poll.fetched += record.rows
         poll.rejected += len(record.rejects)
         poll.unlisted += record.unlisted
@@ -174,6 +176,7 @@ class Batch:
         poll.instruments = max(poll.instruments, record.instruments)
         poll.requests += record.requests
         poll.error = record.error or poll.error
+        poll.interval = record.interval or poll.interval
 
     def _set_aside(
         self,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector.db import Connection, Database, all_or_nothing, translated
+from collector.db import Connection, Database, all_or_nothing, policies, translated
+from collector.db.policies import Policies
 from collector.errors import DatabaseError, DatabaseUnavailable, MigrationError
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
@@ -89,6 +90,8 @@ class Migrated:
     applied: Sequence[Migration]
     problem: str | None
     """What could not be granted to the roles, and who can mend that; the owner needs no grant."""
+    changes: Sequence[str] = ()
+    """What has become of the policies."""
 
 
 async def pending(connection: Connection, migrations: Sequence[Migration]) -> Sequence[Migration]:
@@ -133,8 +136,14 @@ async def may_write(connection: Connection) -> bool:
     return answer
 
 
-async def migrate(database: Database, migrations: Sequence[Migration] | None = None) -> Migrated:
-    """Apply what is pending, under a lock, each file in a transaction; then see to the roles.
+async def migrate(
+    database: Database,
+    migrations: Sequence[Migration] | None = None,
+    wanted_policies: Policies | None = None,
+) -> Migrated:
+    """Apply what is pending, under a lock, each file in a transaction.
+
+    Then see to the roles, and to all that differs by edition. Without policies those stay that are.
 
     Raises:
         MigrationError: see `pending`; or the role may not do this, and in which file.
@@ -161,8 +170,13 @@ async def migrate(database: Database, migrations: Sequence[Migration] | None = N
                 sqlstate=error.sqlstate,
             ) from error
         problem = await _grant(connection)
+        changes: Sequence[str] = ()
+        if await policies.may_reconcile(connection):
+            changes = await policies.reconcile(
+                connection, wanted_policies or await policies.stored(connection)
+            )
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
-    return Migrated(todo, problem)
+    return Migrated(todo, problem, changes)
 
 
 async def _grant(connection: Connection) -> str | None:

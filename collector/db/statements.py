@@ -21,6 +21,11 @@ ORDER BY venue, symbol
 ON CONFLICT DO NOTHING
 """
 
+# Before rows are inserted: see migration 0008.
+HOLD_FINISHED = "SELECT * FROM collector_storage.hold_finished()"
+
+# A row of an hour that is finished already is added to it, and to its day ($1 and $2: before when
+# hours and days are finished; $3: what lies before it does not change any more).
 INSERT = """
 WITH inserted AS (
     INSERT INTO collector_storage.open_interest (
@@ -48,6 +53,41 @@ WITH inserted AS (
         open_interest_quote = excluded.open_interest_quote,
         long_base = excluded.long_base, short_base = excluded.short_base
     WHERE l.exchange_ts < excluded.exchange_ts
+), late AS (
+    INSERT INTO collector_storage.rollup_finished AS f (
+        bucket, first_ts, last_ts, series_id, hours, snapshots, amounts, open, high, low, close,
+        total, close_contracts, close_quote, close_long_base, close_short_base
+    )
+    SELECT time_bucket(width, exchange_ts), min(exchange_ts), max(exchange_ts), series_id, hours,
+        count(*), count(open_interest_base), first(open_interest_base, exchange_ts),
+        max(open_interest_base), min(open_interest_base), last(open_interest_base, exchange_ts),
+        sum(open_interest_base), last(open_interest_contracts, exchange_ts),
+        last(open_interest_quote, exchange_ts), last(long_base, exchange_ts),
+        last(short_base, exchange_ts)
+    FROM inserted CROSS JOIN (
+        VALUES (1, interval '1 hour', $1::timestamptz), (24, interval '1 day', $2::timestamptz)
+    ) AS finished (hours, width, finished_before)
+    WHERE exchange_ts < finished_before AND exchange_ts >= $3::timestamptz
+    GROUP BY series_id, hours, time_bucket(width, exchange_ts)
+    ORDER BY series_id, hours, 1
+    ON CONFLICT (series_id, hours, bucket) DO UPDATE SET
+        first_ts = least(f.first_ts, excluded.first_ts),
+        last_ts = greatest(f.last_ts, excluded.last_ts),
+        snapshots = f.snapshots + excluded.snapshots,
+        amounts = f.amounts + excluded.amounts,
+        open = CASE WHEN excluded.first_ts < f.first_ts THEN excluded.open ELSE f.open END,
+        high = greatest(f.high, excluded.high),
+        low = least(f.low, excluded.low),
+        close = CASE WHEN excluded.last_ts > f.last_ts THEN excluded.close ELSE f.close END,
+        total = coalesce(f.total + excluded.total, f.total, excluded.total),
+        close_contracts = CASE WHEN excluded.last_ts > f.last_ts
+            THEN excluded.close_contracts ELSE f.close_contracts END,
+        close_quote = CASE WHEN excluded.last_ts > f.last_ts
+            THEN excluded.close_quote ELSE f.close_quote END,
+        close_long_base = CASE WHEN excluded.last_ts > f.last_ts
+            THEN excluded.close_long_base ELSE f.close_long_base END,
+        close_short_base = CASE WHEN excluded.last_ts > f.last_ts
+            THEN excluded.close_short_base ELSE f.close_short_base END
 )
 SELECT venue, polled_at, count(*) AS stored
 FROM inserted JOIN collector_storage.series USING (series_id) GROUP BY venue, polled_at
@@ -73,8 +113,8 @@ SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::text[
 UPSERT_POLL = """
 INSERT INTO polls AS p (
     venue, polled_at, started_at, finished_at, outcome, instruments, requests, rows_fetched,
-    rows_stored, rows_duplicate, rows_rejected, rows_unlisted, error
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    rows_stored, rows_duplicate, rows_rejected, rows_unlisted, error, poll_interval
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (venue, polled_at) DO UPDATE SET
     started_at = least(p.started_at, excluded.started_at),
     finished_at = greatest(p.finished_at, excluded.finished_at),
@@ -96,8 +136,11 @@ ON CONFLICT (venue, polled_at) DO UPDATE SET
         WHEN excluded.outcome = 'interrupted' AND excluded.finished_at IS NULL
             AND p.finished_at >= excluded.started_at THEN p.error
         ELSE coalesce(excluded.error, p.error)
-    END
+    END,
+    poll_interval = coalesce(excluded.poll_interval, p.poll_interval)
 """
+
+COUNT_TICKS = "SELECT collector_storage.count_ticks($1::text[], $2::timestamptz[])"
 
 UPSERT_INSTRUMENT = """
 INSERT INTO instruments AS i (
@@ -110,6 +153,15 @@ ON CONFLICT (venue, symbol) DO UPDATE SET
     sides = excluded.sides, product_type = excluded.product_type, active = excluded.active,
     first_seen_at = least(i.first_seen_at, excluded.first_seen_at),
     last_seen_at = greatest(i.last_seen_at, excluded.last_seen_at)
+"""
+
+UPSERT_VENUE = """
+INSERT INTO venues AS v (venue, sides, basis, reason, updated_at) VALUES ($1, $2, $3, $4, now())
+ON CONFLICT (venue) DO UPDATE SET
+    sides = excluded.sides, basis = excluded.basis, reason = excluded.reason,
+    updated_at = excluded.updated_at
+WHERE (v.sides, v.basis, v.reason)
+    IS DISTINCT FROM (excluded.sides, excluded.basis, excluded.reason)
 """
 
 MARKS = "SELECT session, seq FROM journal_marks WHERE session = ANY($1::uuid[]) FOR UPDATE"

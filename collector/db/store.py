@@ -6,7 +6,7 @@ from there one INSERT ... ON CONFLICT DO NOTHING, so that what is already stored
 
 import io
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from collector.db import Connection, Database, all_or_nothing
 from collector.db import statements as sql
@@ -86,7 +86,8 @@ async def _copy_and_insert(
         "staging", source=io.BytesIO(text.encode()), format="text", timeout=_COPY_SECONDS
     )
     await connection.execute(sql.NUMBER_SERIES)
-    stored = [tuple(counted) for counted in await connection.fetch(sql.INSERT)]
+    (finished,) = await connection.fetch(sql.HOLD_FINISHED)
+    stored = [tuple(counted) for counted in await connection.fetch(sql.INSERT, *finished)]
     contradicting: list[Row] = []
     if sum(count for _, _, count in stored) < len(rows):
         times = [row.snapshot.exchange_ts for row in rows]
@@ -127,10 +128,13 @@ async def _upsert_polls(connection: Connection, batch: Batch) -> None:
                 poll.rejected,
                 poll.unlisted,
                 None if poll.error is None else storable(poll.error),
+                None if poll.interval is None else timedelta(seconds=poll.interval),
             )
             for (venue, polled_at), poll in sorted(batch.polls.items())
         ],
     )
+    if batch.polls:
+        await connection.execute(sql.COUNT_TICKS, *zip(*batch.polls, strict=True))
 
 
 async def _upsert_instruments(connection: Connection, batch: Batch, listing: ListingRecord) -> None:

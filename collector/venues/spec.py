@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal
 
-from collector.models import Instrument, Listing, Parsed
+from collector.models import Instrument, Listing, Parsed, SidesRule
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,9 @@ class Venue:
     parse: Callable[[Reply], Parsed]
     plan_listing: Callable[[Sequence[str]], Sequence[Request]]
     parse_listing: Callable[[Reply], Listing]
+    sides: SidesRule
+    """Whether its figures count a matched long and short once or twice; `config.yaml` may say
+    otherwise."""
     fault: Callable[[object], Fault | None]
     """Read the venue's error envelope; None if the payload is no error."""
     remaining_header: str | None = None

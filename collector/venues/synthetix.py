@@ -7,7 +7,17 @@ all rows. One market that fails makes the whole request fail.
 
 from collections.abc import Sequence
 
-from collector.models import DecimalText, Instrument, Kind, Listing, Parsed, Sides, Snapshot
+from collector.models import (
+    Basis,
+    DecimalText,
+    Instrument,
+    Kind,
+    Listing,
+    Parsed,
+    Sides,
+    SidesRule,
+    Snapshot,
+)
 from collector.venues import fields
 from collector.venues.fields import ShapeError
 from collector.venues.spec import Fault, FaultKind, RateLimit, Reply, Request, Venue
@@ -30,6 +40,13 @@ _CODES = {
     "REQUEST_TIMEOUT": FaultKind.TROUBLE,
     "SERVICE_UNAVAILABLE": FaultKind.TROUBLE,
 }
+
+_SIDES = SidesRule(
+    Sides.BOTH,
+    Basis.DOCUMENTED,
+    "Synthetix documents the figure as long + short positions, so half of it is the mean of the two"
+    " legs: docs/venues/synthetix.md",
+)
 
 
 def plan(instruments: Sequence[Instrument]) -> Sequence[Request]:
@@ -86,7 +103,7 @@ def _instrument(row: object) -> Instrument:
         quote=quote,
         settle=quote,  # not in the reply; every market settles in its quote currency
         kind=Kind.PERPETUAL,
-        sides=Sides.BOTH,
+        sides=_SIDES.sides,
         contract_size=_contract_size(row),
         active=fields.optional(row, "isOpen") is not False,
     )
@@ -109,6 +126,7 @@ VENUE = Venue(
     parse=parse,
     plan_listing=plan_listing,
     parse_listing=parse_listing,
+    sides=_SIDES,
     fault=fault,
     typical_instruments=40,
     longest_penalty=300,  # not documented; as for Bitget

@@ -9,12 +9,13 @@ import pytest
 from collector.db import Connection, Database
 from collector.db.batch import Tally
 from collector.db.store import store
+from collector.db.venues import reconcile_sides
 from collector.demo import QUESTION
 from collector.errors import DatabaseError
-from collector.models import Reject
+from collector.models import Basis, Reject, Sides, SidesRule
 from collector.sink import bring_up_to_date
 from tests.conftest import Logins
-from tests.db.rights import ANALYST, GRANTED, WRITER
+from tests.db.rights import ANALYST, EVERYBODY, GRANTED, WRITER
 from tests.rows import MOMENT, entries, instrument, listing, poll, reply, snapshot
 
 pytestmark = pytest.mark.db
@@ -39,6 +40,8 @@ async def writer(writer_dsn: str) -> AsyncIterator[Connection]:
 async def everything_that_the_daemon_does(database: Database) -> Tally:
     """Run every statement of the sink, upserts on rows that are there as well, and the demo's."""
     await bring_up_to_date(database)
+    for sides in (Sides.ONE, Sides.BOTH):
+        await reconcile_sides(database, {"bitget": SidesRule(sides, Basis.ASSUMED, "so it is")})
     refused = Reject(reason="size: null", raw="{}", symbol="A")
     total = Tally()
     for first, amount in ((1, "1"), (11, "2")):
@@ -56,7 +59,7 @@ async def test_nobody_has_been_granted_anything_else(sql: Connection) -> None:
     assert {(who, what) for who, what, _ in granted} == {
         *(("collector_writer", what) for what in WRITER),
         *(("analyst", what) for what in ANALYST),
-        ("PUBLIC", "USAGE on schema public"),  # PostgreSQL's own default
+        *(("PUBLIC", what) for what in EVERYBODY),
     }
     assert not any(grantable for _, _, grantable in granted)
 
@@ -157,6 +160,21 @@ async def test_the_analyst_can_read_all_that_is_for_people(
         for table in ("open_interest", "instruments", "polls", "rejects")
     ]
     assert counts == [1, 1, 1, 3]
+    views = ("comparable_open_interest", "latest_open_interest", "open_interest_change")
+    for view in (*views, "venues"):
+        assert await analyst.fetchval(f"SELECT count(*) FROM {view}") == 1
+    by_asset = ("open_interest_by_asset_1h", "open_interest_of_asset_1h")
+    for view in (*by_asset, "implied_price", "contract_parity", "top_movers()"):
+        assert await analyst.fetchval(f"SELECT count(*) FROM {view}") == 0
+    day = "'2026-11-21', '2026-11-22'"
+    covered = ("venue_coverage", "venue_ticks", "instrument_spans")
+    for source in (
+        *covered,
+        f"open_interest_ticks('bitget', 'A', {day})",
+        f"open_interest_coverage({day})",
+    ):
+        assert await analyst.fetchval(f"SELECT count(*) FROM {source}") >= 1
+    assert await analyst.fetchval(f"SELECT count(*) FROM open_interest_gaps({day})") == 0
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,7 @@ async def test_a_poll_has_one_row_that_fills_up(database: Database, sql: Connect
         "rows_rejected": 0,
         "rows_unlisted": 2,
         "error": "1 x ...",
+        "poll_interval": None,
     }
 
 
@@ -222,6 +223,8 @@ async def test_instruments_keep_their_first_and_last_sight(
         "base": "BTC",
         "quote": "USDT",
         "settle": "USDT",
+        "asset": "BTC",
+        "units": 1,
     }
     common |= {"sides": "unknown", "product_type": None, "first_seen_at": TICK}
     assert [dict(row) for row in found] == [
