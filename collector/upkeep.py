@@ -19,6 +19,8 @@ INTERVAL = timedelta(minutes=1)
 _SETTLED = timedelta(minutes=10)
 """After so long, next to nothing comes for an hour any more; what does is added to it."""
 
+_PACKED_AFTER = timedelta(days=1)
+
 
 class Upkeep:
     """Finishes hours and drops what is too old, on a connection of its own, hour by hour."""
@@ -62,6 +64,8 @@ class Upkeep:
                     await self._reconcile(connection)
                     self._reconciled = True
                 await self._finish_hours(connection)
+                if (packed := await db.pack_chunk(connection, _PACKED_AFTER)) is not None:
+                    log.info("upkeep.packed", chunk=packed)
                 for relation, dropped in await db.drop_expired(connection):
                     log.info("upkeep.dropped", relation=relation, dropped=dropped)
         except MigrationError as error:

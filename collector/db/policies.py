@@ -41,6 +41,8 @@ _LEVELS = (
 
 _FINISH_HOUR = "SELECT collector_storage.finish_hour(now() - $1::interval)"
 _DROP_EXPIRED = "SELECT relation, dropped FROM collector_storage.drop_expired()"
+_PACK_CHUNK = "SELECT collector_storage.pack_chunk($1)"
+_PACK_SECONDS = 600.0
 _SECONDS = 60.0
 
 
@@ -146,3 +148,9 @@ async def drop_expired(connection: Connection) -> Sequence[tuple[str, str]]:
 async def finishes_hours(connection: Connection) -> bool:
     """Tell whether hours are finished here, and not aggregated by the server."""
     return not await connection.fetchval(_AGGREGATES)
+
+
+async def pack_chunk(connection: Connection, settled: timedelta) -> str | None:
+    """Build the index of a chunk anew that ended so long ago; return which, if there is one."""
+    packed: str | None = await connection.fetchval(_PACK_CHUNK, settled, timeout=_PACK_SECONDS)
+    return packed
