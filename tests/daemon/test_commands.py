@@ -108,10 +108,18 @@ async def test_migrate_plans_applies_and_is_done(program: Program, empty_dsn: st
 
     assert await program.run("migrate", "--plan") == (
         0,
-        "".join(f"would apply {name}\n" for name in names),
+        "".join(f"would apply {name}\n" for name in names)
+        + "would change the policies to: compress_after 14d, keep_for forever,"
+        " keep_rollups_for forever\n",
         "",
     )
-    assert await program.run("migrate") == (0, "".join(f"applied {name}\n" for name in names), "")
+    assert await program.run("migrate") == (
+        0,
+        "".join(f"applied {name}\n" for name in names)
+        + "changed database.compress_after: 14 days, was never"
+        " (the Apache edition has no columnstore)\n",
+        "",
+    )
     assert await program.run("migrate") == (0, "nothing to do, the schema is up to date\n", "")
 
 
