@@ -81,6 +81,18 @@ async def test_the_total_says_who_is_in_it(filled: Filled, sql: Connection) -> N
     ]
 
 
+async def test_the_quote_currency_is_one_sided_as_well(filled: Filled, sql: Connection) -> None:
+    """A rule is about all amounts of a venue."""
+    await filled.rules({"COLLECTOR__VENUES__HTX__SIDES": "both"})
+
+    row = await sql.fetchrow(
+        "SELECT open_interest, open_interest_quote FROM open_interest_by_asset_1h"
+        " WHERE asset = 'BONK' AND venue = 'htx' AND kind = 'perpetual' AND quote = 'USDT'"
+    )
+    assert row is not None
+    assert tuple(row) == (15_000, Decimal("30.25"))
+
+
 async def test_no_rule_means_no_sum(filled: Filled, sql: Connection) -> None:
     """Where nothing can be converted there is no figure, and above all no zero."""
     await filled.rules({"COLLECTOR__VENUES__BITGET__SIDES": "unknown"})
