@@ -13,10 +13,10 @@ from collector.db.policies import Policies, plan, reconcile
 from collector.models import Snapshot
 from tests.db.rolled import Row, Writer, check, finish, rolled_up, snapshots, yesterday
 
-pytestmark = pytest.mark.community
+# The engine is many times slower than a server, and slower still when tests run side by side.
+pytestmark = [pytest.mark.community, pytest.mark.timeout(240)]
 
 DAY = timedelta(days=1)
-HIERARCHY = (5, 60, 1440)
 FOR_EVER = Policies(None, None, None)
 
 
@@ -53,18 +53,6 @@ async def refresh(sql: Connection) -> None:
     assert await run_policies(sql, "refresh_continuous_aggregate") == 3
 
 
-async def materialized(sql: Connection) -> list[int]:
-    """Return how many rows each aggregate has that are not worked out when asked."""
-    return [
-        await sql.fetchval(
-            "SELECT approximate.n FROM (SELECT count(*) AS n FROM"
-            f" collector_storage.aggregate_{level} WHERE bucket < now() - interval '2 days')"
-            " AS approximate"
-        )
-        for level in ("5m", "1h", "1d")
-    ]
-
-
 async def all_levels(sql: Connection) -> Sequence[set[Row]]:
     """Return all that the rollups hold."""
     return [await rolled_up(sql, level) for level in ("5m", "1h", "1d")]
@@ -85,14 +73,14 @@ async def fill(database: Database, days: int) -> tuple[Writer, list[Snapshot]]:
 async def test_the_rollups_are_what_the_snapshots_say(database: Database, sql: Connection) -> None:
     """Before anything is refreshed, after that, and when rows have come late and it has run again."""
     await migrate(database, wanted_policies=FOR_EVER)
-    writer, rows = await fill(database, 30)
+    writer, rows = await fill(database, 12)
     await check(sql, rows)
     await refresh(sql)
     await check(sql, rows)
     newest = snapshots(random.Random(1), 20, yesterday() + DAY, datetime.now(yesterday().tzinfo))
     await writer.write(*newest)
     await check(sql, rows + newest)
-    late = snapshots(random.Random(2), 60, yesterday() - 20 * DAY, yesterday())
+    late = snapshots(random.Random(2), 60, yesterday() - 9 * DAY, yesterday())
     await writer.write(*late)
     await writer.write(*rows[:40])
     await refresh(sql)
@@ -132,9 +120,9 @@ async def apache_days(database: Database, sql: Connection, days: int) -> None:
 
 async def test_moving_from_apache_keeps_every_rollup(database: Database, sql: Connection) -> None:
     """Those whose snapshots have been dropped as well, then, after a refresh, and with late rows."""
-    await apache_days(database, sql, 60)
+    await apache_days(database, sql, 20)
     before_drop = await all_levels(sql)
-    gone = yesterday() - 30 * DAY
+    gone = yesterday() - 6 * DAY
     gone_before = await sql.fetchval(
         "SELECT max(range_end) FROM timescaledb_information.chunks"
         " WHERE hypertable_name = 'open_interest' AND range_end <= $1",
@@ -161,7 +149,7 @@ async def test_moving_from_apache_keeps_every_rollup(database: Database, sql: Co
     await refresh(sql)
     assert before == await all_levels(sql)
 
-    late = yesterday() - 50 * DAY
+    late = yesterday() - 17 * DAY
     await Writer(database, 1000).write(*snapshots(random.Random(9), 9, late, late + DAY))
     await refresh(sql)
     after = await all_levels(sql)
@@ -174,7 +162,7 @@ async def test_dropped_snapshots_do_not_empty_the_rollups(
 ) -> None:
     """When retention and refresh have run, and when keep_for has become longer, or for ever."""
     await migrate(database, wanted_policies=Policies(None, 14 * DAY, None))
-    writer, _ = await fill(database, 60)
+    writer, _ = await fill(database, 30)
     first = await all_levels(sql)
     # As the server would have done day by day: refreshed while the snapshots were there.
     await sql.execute(
@@ -189,7 +177,7 @@ async def test_dropped_snapshots_do_not_empty_the_rollups(
     assert await run_policies(sql, "retention") == 2
     oldest = await sql.fetchval("SELECT min(exchange_ts) FROM open_interest")
     assert oldest > yesterday() - 22 * DAY
-    late = yesterday() - 40 * DAY
+    late = yesterday() - 28 * DAY
     await writer.write(*snapshots(random.Random(3), 9, late, late + DAY))
     await refresh(sql)
     assert first == await all_levels(sql)
