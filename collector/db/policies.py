@@ -60,7 +60,6 @@ class Policies:
             for days in (settings.compress_after, settings.keep_for, settings.keep_rollups_for)
         ))  # fmt: skip
 
-
     def __str__(self) -> str:
         ages = {
             "compress_after": _shown(self.compress_after, "never"),

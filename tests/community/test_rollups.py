@@ -71,7 +71,7 @@ async def fill(database: Database, days: int) -> tuple[Writer, list[Snapshot]]:
 
 
 async def test_the_rollups_are_what_the_snapshots_say(database: Database, sql: Connection) -> None:
-    """Before anything is refreshed, after that, and when rows have come late and it has run again."""
+    """Before anything is refreshed, after it, and when rows have come late and it ran again."""
     await migrate(database, wanted_policies=FOR_EVER)
     writer, rows = await fill(database, 12)
     await check(sql, rows)
@@ -119,7 +119,7 @@ async def apache_days(database: Database, sql: Connection, days: int) -> None:
 
 
 async def test_moving_from_apache_keeps_every_rollup(database: Database, sql: Connection) -> None:
-    """Those whose snapshots have been dropped as well, then, after a refresh, and with late rows."""
+    """Those without snapshots as well: at once, after a refresh, and when rows come late."""
     await apache_days(database, sql, 20)
     before_drop = await all_levels(sql)
     gone = yesterday() - 6 * DAY
