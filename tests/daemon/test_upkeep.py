@@ -27,7 +27,8 @@ async def test_it_finishes_hours_and_drops_what_is_too_old(
     program.set(database__keep_for="14d", database__compress_after="never")
     daemon = await program.start("run")
     await daemon.logged("upkeep.dropped", relation="open_interest")
-    assert await daemon.stop() == (0, pytest.approx(2, abs=7))
+    status, _ = await daemon.stop()
+    assert status == 0
 
     (finished,) = daemon.events("upkeep.hours_finished")
     assert isinstance(finished["hours"], int)

@@ -62,8 +62,8 @@ ANALYST = {
     "SELECT on instrument_spans",
     "SELECT on future relations",
 }
-# Functions of collector_storage, which is closed to all but its owner and the writer. Two are in views,
-# which analysts read; the others can do no harm, whoever calls them.
+# Functions of collector_storage, which is closed to all but its owner and the writer. Two are in
+# views, which analysts read; the others can do no harm, whoever calls them.
 EVERYBODY = {
     "USAGE on schema public",  # PostgreSQL's own default
     "EXECUTE on finished_before",

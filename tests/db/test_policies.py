@@ -1,4 +1,4 @@
-"""What is too old goes, and the rollups stay what they were; only the owner says what is too old."""
+"""What is too old goes, and the rollups stay as they were; only the owner says what it is."""
 
 import random
 from datetime import timedelta
@@ -42,7 +42,7 @@ async def both(sql: Connection) -> tuple[set[Row], set[Row]]:
 async def test_old_snapshots_go_and_their_rollups_do_not_change(
     database: Database, sql: Connection
 ) -> None:
-    """Neither then, nor when another row of that time comes late, nor when that row goes as well."""
+    """Neither then, nor when another row of that time comes late, nor when that goes too."""
     writer = await fill(database, 40)
     await finish(sql)
     before = await both(sql)

@@ -102,7 +102,7 @@ async def test_an_hour_is_finished_once(database: Database, sql: Connection) -> 
 
 async def waits(sql: Connection) -> None:
     """Wait until somebody waits for a lock."""
-    while not await sql.fetchval(
+    while not await sql.fetchval(  # noqa: ASYNC110 - the server sets no event of ours
         "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND database ="
         " (SELECT oid FROM pg_database WHERE datname = current_database()))"
     ):
@@ -182,14 +182,14 @@ async def test_a_plan_that_is_kept_stays_right(database: Database, sql: Connecti
     await finish(sql, 100)
     await sql.execute("SET plan_cache_mode = force_generic_plan")
     kept = await sql.prepare("SELECT sum(snapshots), sum(high) FROM open_interest_1h")
-    before = tuple(await kept.fetchrow())
+    before = tuple(*await kept.fetch())
     await finish(sql)
-    assert before == tuple(await kept.fetchrow())
+    assert before == tuple(*await kept.fetch())
     await sql.execute(
         "SELECT drop_chunks('collector_storage.open_interest', now() - '20 d'::interval)"
     )
 
-    assert before == tuple(await kept.fetchrow())
+    assert before == tuple(*await kept.fetch())
     assert before[0] == len({(row.symbol, row.exchange_ts) for row in rows})
 
 
