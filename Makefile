@@ -59,6 +59,11 @@ longrun: $(READY) ## Run the daemon for MINUTES (60) at fifty times the real loa
 	@$(PYTHON) scripts/timescaledb.py drop longrun
 	@$(WITH_DATABASE) longrun -- $(BIN)/python -m benchmarks.long_run $(if $(MINUTES),--minutes $(MINUTES))
 
+.PHONY: columnstore
+columnstore: $(READY) ## Measure what a snapshot takes in the columnstore: DAYS=7 EVERY=40
+	@PYTHONPATH=scripts $(BIN)/python -m benchmarks.columnstore \
+	  --days $(or $(DAYS),7) --every $(or $(EVERY),40)
+
 .PHONY: format
 format: $(READY) ## Format the sources and mend what the linter can
 	@$(BIN)/ruff check --fix
