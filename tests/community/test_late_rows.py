@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
+import asyncpg
 import pytest
 
 from collector.db import Connection, Database
@@ -118,7 +119,7 @@ async def test_a_late_row_that_contradicts_a_compressed_one_is_set_aside(
 async def test_a_replay_may_be_larger_than_what_a_statement_may_decompress(
     database: Database, community_sql: Connection
 ) -> None:
-    """Nothing is decompressed for a row that is there: the limit of a statement is not met."""
+    """A row that is there is found without decompressing others, so their limit is not met."""
     venue, first = "many", MOMENT - timedelta(weeks=40)
     symbols = [f"S{number}" for number in range(20)]
     base = DecimalText("1.5")
@@ -139,6 +140,8 @@ async def test_a_replay_may_be_larger_than_what_a_statement_may_decompress(
         for minute in range(400)
         for symbol in symbols
     ]
+    with pytest.raises(asyncpg.PostgresError, match="tuple decompression limit"):
+        await community_sql.execute("UPDATE collector_storage.open_interest SET long_base = 1")
     tally = await store(database, entries(reply(*both, venue=venue), session="7" * 32))
 
     assert (8_000, 4_000, 4_000, 0) == counted(tally)
