@@ -62,6 +62,10 @@ longrun: $(READY) ## Run the daemon for MINUTES (60) at fifty times the real loa
 .PHONY: docs
 docs: $(READY) ## Write docs/database.md anew, from what the database says of itself
 	@$(WITH_DATABASE) docs --fast -- env PYTHONPATH=. $(BIN)/python scripts/database_page.py
+.PHONY: columnstore
+columnstore: $(READY) ## Measure what a snapshot takes in the columnstore: DAYS=7 EVERY=40
+	@PYTHONPATH=scripts $(BIN)/python -m benchmarks.columnstore \
+	  --days $(or $(DAYS),7) --every $(or $(EVERY),40)
 
 .PHONY: format
 format: $(READY) ## Format the sources and mend what the linter can

@@ -10,6 +10,7 @@ from tests.upgrade.ladder import climb
 pytestmark = pytest.mark.community
 
 
+@pytest.mark.timeout(180)  # two databases, and each version of the schema
 async def test_each_migration_on_top_of_the_one_before_keeps_every_row(
     empty_community_dsn: str, community_dsn: str
 ) -> None:

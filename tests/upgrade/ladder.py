@@ -6,13 +6,11 @@ from collector.db import Connection, Database
 from collector.db.migrate import migrate, shipped
 from tests.upgrade.filled import expected, fill, latest, others, stored
 
-_COMPRESS = """
-SELECT compress_chunk(format('%I.%I', chunk_schema, chunk_name)::regclass)
-FROM timescaledb_information.chunks JOIN timescaledb_information.hypertables
-    USING (hypertable_schema, hypertable_name)
-WHERE compression_enabled AND NOT is_compressed AND range_end < now()
-    AND hypertable_schema IN ('public', 'collector_storage')
+_COLUMNSTORE = """
+ALTER TABLE collector_storage.open_interest SET (timescaledb.compress,
+    timescaledb.compress_segmentby = 'series_id', timescaledb.compress_orderby = 'exchange_ts')
 """
+_COMPRESS = "SELECT compress_chunk(c) FROM show_chunks('collector_storage.open_interest') AS c"
 
 
 async def migrate_to(dsn: str, version: int) -> None:
@@ -30,8 +28,7 @@ async def climb(dsn: str, *, start: int, step: int) -> None:
         sql = await asyncpg.connect(dsn, statement_cache_size=0)
         await fill(sql, version)
         filled.append(version)
-        if await sql.fetchval("SELECT current_setting('timescaledb.license')") == "timescale":
-            await sql.execute(_COMPRESS)
+        await _compress(sql)
         before = await others(sql)
         await sql.close()
 
@@ -42,10 +39,23 @@ async def climb(dsn: str, *, start: int, step: int) -> None:
         await sql.close()
 
 
+async def _compress(sql: Connection) -> None:
+    """Put the snapshots into the columnstore, where there is one, as the policies would in time."""
+    edition = await sql.fetchval("SELECT current_setting('timescaledb.license')")
+    if edition == "timescale" and await _is_narrow(sql):
+        await sql.execute(_COLUMNSTORE)
+        assert len(await sql.fetch(_COMPRESS)) > 0
+
+
+async def _is_narrow(sql: Connection) -> bool:
+    """Tell whether the schema has migration 0007."""
+    return await sql.fetchval("SELECT to_regclass('collector_storage.latest')") is not None
+
+
 async def _unchanged(
     sql: Connection, filled: list[int], before: dict[str, list[dict[str, object]]]
 ) -> None:
-    narrow = await sql.fetchval("SELECT to_regclass('collector_storage.latest')") is not None
+    narrow = await _is_narrow(sql)
     assert expected(*filled, to_the_millisecond=narrow) == await stored(sql)
     if narrow:
         kept, newest = await latest(sql)
