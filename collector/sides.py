@@ -8,10 +8,15 @@ from collector.venues import VENUES
 
 
 def rules(settings: Settings) -> Mapping[str, SidesRule]:
-    """Return the rule of every venue, the disabled ones too: the venue's own, or what is set."""
+    """Return the rule of every venue that is polled: the venue's own, or what is set.
+
+    A venue that is not polled may be another collector's, which writes its rule to the same
+    database; so it is here only if it is set.
+    """
     return {
         name: VENUES[name].sides
         if its.sides == "auto"
         else SidesRule(Sides(its.sides), Basis.CONFIGURED, f"set as venues.{name}.sides")
         for name, its in settings.venues.items()
+        if its.enabled or its.sides != "auto"
     }

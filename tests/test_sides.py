@@ -41,9 +41,12 @@ def test_the_operator_has_the_last_word(said: str) -> None:
     assert VENUES["bitget"].sides == found["bitget"]
 
 
-def test_a_venue_that_is_not_polled_keeps_its_rule() -> None:
-    """What it reported before is still read."""
-    assert set(VENUES) == set(rules(load(None, {"COLLECTOR__VENUES__HTX__ENABLED": "false"})))
+def test_a_venue_that_is_not_polled_is_left_to_others() -> None:
+    """Another collector may poll it, and have its own opinion; what is set here counts."""
+    disabled = {"COLLECTOR__VENUES__HTX__ENABLED": "false"}
+
+    assert set(VENUES) - {"htx"} == set(rules(load(None, disabled)))
+    assert "htx" in rules(load(None, disabled | {"COLLECTOR__VENUES__HTX__SIDES": "one"}))
 
 
 @pytest.mark.parametrize("venue", VENUES.values(), ids=VENUES)

@@ -1,4 +1,4 @@
-"""The analysts' views on the Community edition: the same figures, over aggregates and columnstore."""
+"""The analysts' views on Community: the same figures, over aggregates and columnstore."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

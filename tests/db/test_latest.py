@@ -16,10 +16,10 @@ pytestmark = pytest.mark.db
 
 @pytest.fixture
 async def filled(database: Database) -> Filled:
-    """Rules, and three instruments of Bitget and one of HTX that are listed."""
+    """Rules, and four instruments of Bitget and one of HTX that are listed."""
     filled = Filled(database)
     await filled.rules()
-    await filled.listed("bitget", *(instrument(symbol) for symbol in "ABC"))
+    await filled.listed("bitget", *(instrument(symbol) for symbol in "ABCD"))
     await filled.listed("htx", instrument("H"))
     return filled
 
@@ -80,10 +80,12 @@ async def test_change_is_against_the_last_snapshot_before_the_moment(
 
 async def test_a_stale_instrument_has_no_change(filled: Filled, sql: Connection) -> None:
     """Its newest snapshot may be as old as the tolerance of the span, and no older."""
+    day, week = (24, 168), (168,)
     for symbol, minutes, before in (
-        ("A", 9, (1, 24, 168)),
-        ("B", 11, (1, 24, 168)),
-        ("C", 61, (24, 168)),
+        ("A", 9, (1, *day)),
+        ("B", 11, (1, *day)),
+        ("C", 61, day),
+        ("D", 361, week),
     ):
         await filled.reported(
             "bitget",
@@ -94,7 +96,7 @@ async def test_a_stale_instrument_has_no_change(filled: Filled, sql: Connection)
     found = await sql.fetch(
         "SELECT change_1h, change_24h, change_7d FROM open_interest_change ORDER BY symbol"
     )
-    assert [tuple(row) for row in found] == [(1, 1, 1), (None, 1, 1), (None, None, 1)]
+    assert [tuple(row) for row in found] == [(1, 1, 1), (None, 1, 1), (None, None, 1), (None,) * 3]
 
 
 def worth(filled: Filled, base: str, dollars: str, **before: float) -> Snapshot:
