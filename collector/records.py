@@ -42,8 +42,8 @@ class PollRecord(msgspec.Struct, frozen=True, kw_only=True, tag="poll"):
     requests: int = 0
     error: str | None = None
     interval: timedelta | None = None
-    """From one of the venue's ticks to the next; None in a record of an older version, and of a poll
-    that was found open at a start."""
+    """From one of the venue's ticks to the next; None in a record of an older version, and of a
+    poll that was found open at a start."""
 
     rows: ClassVar[int] = 0
 
