@@ -1,7 +1,7 @@
 """One poll of the daemon: a sweep into the journal, and a record of how it went."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -33,6 +33,7 @@ class Poller:
         self._journal = journal
         self._health = health
         self._settings = settings
+        self._interval = timedelta(seconds=settings.interval)
         sweeper.instruments.keep_with(self._keep_listing)
 
     async def recall(self) -> None:
@@ -59,7 +60,7 @@ class Poller:
                     snapshots=rows.snapshots,
                     rejects=rows.rejects,
                     unlisted=unlisted,
-                    interval=self._settings.interval,
+                    interval=self._interval,
                 )
             )
 
@@ -90,7 +91,7 @@ class Poller:
                 finished_at=now,
                 outcome=Outcome.SKIPPED,
                 error=why,
-                interval=self._settings.interval,
+                interval=self._interval,
             )
         )
 
@@ -141,7 +142,7 @@ class Poller:
                 instruments=sweep.instruments,
                 requests=sweep.requests,
                 error=error,
-                interval=self._settings.interval,
+                interval=self._interval,
             )
         )
 

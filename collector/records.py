@@ -1,6 +1,6 @@
 """What the journal holds: the outcome of replies, polls and listings, each as one record."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 import msgspec
@@ -20,8 +20,8 @@ class ReplyRecord(msgspec.Struct, frozen=True, kw_only=True, tag="reply"):
     rejects: list[Reject]
     unlisted: int = 0
     """Rows of instruments that the venue no longer lists: counted, not stored."""
-    interval: float | None = None
-    """Seconds between the venue's ticks; None in a record of an older version."""
+    interval: timedelta | None = None
+    """From one of the venue's ticks to the next; None in a record of an older version."""
 
     @property
     def rows(self) -> int:
@@ -41,9 +41,9 @@ class PollRecord(msgspec.Struct, frozen=True, kw_only=True, tag="poll"):
     """How many instruments the poll was to ask for."""
     requests: int = 0
     error: str | None = None
-    interval: float | None = None
-    """Seconds between the venue's ticks; None in a record of an older version, and in one of a poll
-    that was found open at a start."""
+    interval: timedelta | None = None
+    """From one of the venue's ticks to the next; None in a record of an older version, and of a
+    poll that was found open at a start."""
 
     rows: ClassVar[int] = 0
 

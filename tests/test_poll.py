@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ async def test_each_record_of_a_poll_tells_the_interval(journal: Journal) -> Non
     await polling.skip(TICK, "busy")
 
     found = [*await records(journal, ReplyRecord), *await records(journal, PollRecord)]
-    assert [60.0, 60.0, 60.0] == [
+    assert [timedelta(seconds=60)] * 3 == [
         each.interval for each in found if isinstance(each, ReplyRecord | PollRecord)
     ]
 

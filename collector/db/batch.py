@@ -77,7 +77,7 @@ class Poll(Tally):
     instruments: int = 0
     requests: int = 0
     error: str | None = None
-    interval: float | None = None
+    interval: timedelta | None = None
 
 
 RejectRow = tuple[str, datetime, datetime | None, str | None, str, str]

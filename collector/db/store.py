@@ -6,7 +6,7 @@ from there one INSERT ... ON CONFLICT DO NOTHING, so that what is already stored
 
 import io
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from collector.db import Connection, Database, all_or_nothing
 from collector.db import statements as sql
@@ -128,7 +128,7 @@ async def _upsert_polls(connection: Connection, batch: Batch) -> None:
                 poll.rejected,
                 poll.unlisted,
                 None if poll.error is None else storable(poll.error),
-                None if poll.interval is None else timedelta(seconds=poll.interval),
+                poll.interval,
             )
             for (venue, polled_at), poll in sorted(batch.polls.items())
         ],

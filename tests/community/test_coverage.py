@@ -46,7 +46,7 @@ async def test_the_figures_are_those_of_the_other_edition(sql: Connection) -> No
     covered = await sql.fetch(COVERAGE, *DAY, "ETH-USDT")
     gaps = await sql.fetch(GAPS, *DAY, "BTC-USDT")
 
-    assert [tuple(row) for row in covered][0] == (
+    assert tuple(covered[0]) == (
         *(NOON, 60, 3, 0, 51, 3, 2, 1, 3, 3, 0),
         Decimal("0.05"),
     )

@@ -44,6 +44,7 @@ class Story:
     ) -> None:
         """Poll; `stamp` is the minute of the venue's clock, a second past the tick by itself."""
         tick = at(minute, self.base)
+        every = None if interval is None else timedelta(seconds=interval)
         stamped = tick + timedelta(seconds=1) if stamp is None else at(stamp, self.base)
         if amounts or rejected:
             self.records.append(
@@ -61,7 +62,7 @@ class Story:
                         for symbol, amount in amounts.items()
                     ],
                     rejects=[Reject(symbol=each, reason="bad", raw="{}") for each in rejected],
-                    interval=interval,
+                    interval=every,
                 )
             )
         if outcome is not Outcome.RUNNING:
@@ -74,7 +75,7 @@ class Story:
                     outcome=outcome,
                     instruments=2,
                     requests=1,
-                    interval=interval,
+                    interval=every,
                 )
             )
 

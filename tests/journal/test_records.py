@@ -1,5 +1,6 @@
 """Records of other versions: what they do not have is None, and what is new does not disturb."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -38,6 +39,6 @@ def test_a_field_of_a_later_version_is_left_alone(record: PollRecord | ReplyReco
 
 def test_the_interval_is_kept() -> None:
     """Half a minute stays half a minute."""
-    record = msgspec.structs.replace(poll(), interval=30.5)
+    record = msgspec.structs.replace(poll(), interval=timedelta(seconds=30.5))
 
     assert records.decode(records.encode(record)) == record
