@@ -62,6 +62,12 @@ longrun: $(READY) ## Run the daemon for MINUTES (60) at fifty times the real loa
 .PHONY: docs
 docs: $(READY) ## Write docs/database.md anew, from what the database says of itself
 	@$(WITH_DATABASE) docs --fast -- env PYTHONPATH=. $(BIN)/python scripts/database_page.py
+
+.PHONY: database
+database: $(READY) ## Measure sizes and queries with MILLIONS (50) of snapshots
+	@$(WITH_DATABASE) database -- env PYTHONPATH=. $(BIN)/python -m benchmarks.database \
+	  --millions $(or $(MILLIONS),50)
+
 .PHONY: columnstore
 columnstore: $(READY) ## Measure what a snapshot takes in the columnstore: DAYS=7 EVERY=40
 	@PYTHONPATH=scripts $(BIN)/python -m benchmarks.columnstore \
@@ -84,5 +90,5 @@ lock: $(READY) ## Lock the requirements anew, to the newest that pyproject.toml 
 
 .PHONY: clean
 clean: ## Remove the environment and the private databases of this checkout
-	@for name in demo longrun test run; do $(PYTHON) scripts/timescaledb.py drop $$name; done
+	@for name in demo longrun test run database; do $(PYTHON) scripts/timescaledb.py drop $$name; done
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist

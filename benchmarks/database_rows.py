@@ -88,12 +88,22 @@ ON CONFLICT DO NOTHING
 _POLLS = """
 INSERT INTO polls (
     venue, polled_at, started_at, finished_at, outcome, instruments, requests, rows_fetched,
-    rows_stored, rows_duplicate, rows_rejected, rows_unlisted
+    rows_stored, rows_duplicate, rows_rejected, rows_unlisted, poll_interval
 )
-SELECT venue, tick, tick, tick + interval '1 second', 'ok', listed, 1, listed, listed, 0, 0, 0
+SELECT venue, tick, tick, tick + interval '1 second', 'ok', listed, 1, listed, listed, 0, 0, 0,
+    interval '1 minute'
 FROM generate_series($1::timestamptz, $2::timestamptz - interval '1 minute', '1 minute') AS tick,
     (SELECT venue, count(*) AS listed FROM instruments GROUP BY venue) AS v
 ON CONFLICT DO NOTHING
+"""
+
+_TICKS = """
+SELECT collector_storage.count_ticks(array_agg(venue), array_agg(polled_at))
+FROM (
+    SELECT venue, min(polled_at) AS polled_at FROM polls GROUP BY venue
+    UNION ALL
+    SELECT venue, max(polled_at) FROM polls GROUP BY venue
+) AS bounds
 """
 
 _LATEST = """
@@ -131,6 +141,7 @@ async def fill(connection: Connection, rows: int) -> None:
     for start, end in _steps(oldest, first):
         await _add(connection, start, end)
         print(f"back to {start:%Y-%m-%d %H:%M}", flush=True)
+    await connection.execute(_TICKS, timeout=_SECONDS)
     await connection.execute(_LATEST, now - timedelta(days=1), timeout=_SECONDS)
 
 

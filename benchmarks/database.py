@@ -1,0 +1,167 @@
+"""What the database takes, and how long the questions take that analysts ask.
+
+    make database MILLIONS=50
+    python -m benchmarks.database [--millions 50] [--plans]
+
+In the database of COLLECTOR__DATABASE__DSN, which keeps its rows: what is asked for beyond them is
+added. Each question is asked six times on one connection, as psql would, planning included; the
+first time is thrown away, and the median of the others and the slowest are printed.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from statistics import median
+
+from benchmarks.database_rows import fill
+from collector.config import load
+from collector.db import Connection, Database
+from collector.db.migrate import migrate
+from collector.db.policies import finish_hour, pack_chunk
+from collector.db.venues import reconcile_sides
+from collector.sides import rules
+
+_SECONDS = 7200.0
+_TIMES = 6
+
+
+@dataclass(frozen=True)
+class Question:
+    """What somebody wants to know."""
+
+    name: str
+    sql: str
+    most_ms: float | None = None
+    """What issue 4 asks for; None where it says nothing."""
+
+
+QUESTIONS: Sequence[Question] = (
+    Question("latest of all instruments", "SELECT * FROM latest_open_interest", 20),
+    Question(
+        "30 days of one symbol by the hour",
+        "SELECT bucket, open, high, low, close, average FROM open_interest_1h"
+        " WHERE venue = 'bitget' AND symbol = 'BTCUSDT' AND bucket > now() - interval '30 days'"
+        " ORDER BY bucket",
+        10,
+    ),
+    Question(
+        "the same with its coverage",
+        "SELECT bucket, close, expected, coverage FROM open_interest_1h"
+        " WHERE venue = 'bitget' AND symbol = 'BTCUSDT' AND bucket > now() - interval '30 days'"
+        " ORDER BY bucket",
+    ),
+    Question(
+        "one asset over all venues for a week by the hour",
+        "SELECT bucket, venue, open_interest FROM open_interest_by_asset_1h"
+        " WHERE asset = 'BTC' AND bucket > now() - interval '7 days' ORDER BY bucket, venue",
+        50,
+    ),
+    Question("top movers, 1 hour", "SELECT * FROM top_movers('1h', 20)", 100),
+    Question("top movers, 24 hours", "SELECT * FROM top_movers('24h', 20)", 100),
+    Question("top movers, 7 days", "SELECT * FROM top_movers('7d', 20)", 100),
+    Question(
+        "a year of one symbol by the day",
+        "SELECT bucket, close FROM open_interest_1d WHERE venue = 'htx' AND symbol = 'BTC-USDT'"
+        " AND bucket > now() - interval '1 year' ORDER BY bucket",
+    ),
+    Question(
+        "the last day of one symbol, every snapshot",
+        "SELECT exchange_ts, open_interest_base FROM open_interest WHERE venue = 'bitget'"
+        " AND symbol = 'BTCUSDT' AND exchange_ts > now() - interval '1 day' ORDER BY exchange_ts",
+    ),
+    Question(
+        "the last ten minutes of all instruments",
+        "SELECT * FROM open_interest WHERE exchange_ts > now() - interval '10 minutes'",
+    ),
+    Question(
+        "coverage of one venue for a day",
+        "SELECT * FROM venue_coverage WHERE venue = 'bitget'"
+        " AND bucket > now() - interval '1 day' ORDER BY bucket",
+    ),
+)
+
+_SIZES = """
+SELECT sum(table_bytes), sum(index_bytes), sum(total_bytes), count(*)
+FROM chunks_detailed_size('collector_storage.open_interest')
+"""
+_ROWS = "SELECT sum(rows_stored) FROM polls"
+_ROLLUPS = "SELECT hypertable_size('collector_storage.rollup_finished')"
+
+
+async def _prepare(connection: Connection, millions: float) -> None:
+    """Bring the database to where a collector would have it."""
+    await fill(connection, int(millions * 1_000_000))
+    hours = 0
+    while await finish_hour(connection, timedelta(minutes=10)) is not None:
+        hours += 1
+    print(f"{hours} hours finished", flush=True)
+    while (chunk := await pack_chunk(connection, timedelta(days=1))) is not None:
+        print(f"packed {chunk}", flush=True)
+    await connection.execute("VACUUM (ANALYZE)", timeout=_SECONDS)
+
+
+async def _sizes(connection: Connection) -> None:
+    table, indexes, total, chunks = await connection.fetchrow(_SIZES) or (0, 0, 0, 0)
+    rows = await connection.fetchval(_ROWS)
+    rollups = await connection.fetchval(_ROLLUPS)
+    print(
+        f"\n{rows:,} snapshots in {chunks} chunks: {total / rows:.1f} bytes each,"
+        f" {table / rows:.1f} of the table and {indexes / rows:.1f} of indexes;"
+        f" finished hours and days take {rollups / rows:.1f} more\n"
+    )
+
+
+async def _ask(connection: Connection, question: Question, *, plans: bool) -> bool:
+    """Print how long it takes; tell whether that is what was asked for."""
+    took: list[float] = []
+    rows: Sequence[object] = ()
+    for _ in range(_TIMES):
+        started = time.perf_counter()
+        rows = await connection.fetch(question.sql)
+        took.append((time.perf_counter() - started) * 1000)
+    middle, slowest = median(took[1:]), max(took[1:])
+    bound = "" if question.most_ms is None else f"{question.most_ms:.0f} ms"
+    print(f"{question.name:50}{len(rows):8,}{middle:10.1f} ms{slowest:10.1f} ms{bound:>9}")
+    if plans:
+        lines = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {question.sql}")
+        print("\n".join(f"    {line}" for (line,) in lines), flush=True)
+    return question.most_ms is None or middle <= question.most_ms
+
+
+async def _run(dsn: str, millions: float, *, plans: bool) -> bool:
+    database = Database(dsn, "collector benchmark")
+    await migrate(database)
+    await reconcile_sides(database, rules(load(None, {})))
+    async with database.session() as connection:
+        await _prepare(connection, millions)
+    await database.close()
+    async with database.session() as connection:
+        await connection.execute("SET plan_cache_mode = 'force_custom_plan'")
+        # The rows of the last minutes, so that what is asked about now has an answer.
+        await fill(connection, int(millions * 1_000_000))
+        await _sizes(connection)
+        print(f"{'':50}{'rows':>8}{'median':>13}{'slowest':>13}{'bound':>9}")
+        kept = [await _ask(connection, each, plans=plans) for each in QUESTIONS]
+    await database.close()
+    return all(kept)
+
+
+def main() -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--millions", type=float, default=50.0)
+    parser.add_argument("--plans", action="store_true", help="print the plans as well")
+    asked = parser.parse_args()
+    dsn = os.environ["COLLECTOR__DATABASE__DSN"]
+    return 0 if asyncio.run(_run(dsn, asked.millions, plans=asked.plans)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
