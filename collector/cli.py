@@ -17,10 +17,12 @@ from collector.db import Database
 from collector.db.migrate import Migrated, migrate, pending, shipped
 from collector.demo import demo
 from collector.errors import CollectorError, ConfigError
+from collector.export.command import export
 from collector.http import Patience
 from collector.models import Parsed, Reject
 from collector.settings import Settings
 from collector.simulator.command import simulate
+from collector.status.command import status
 from collector.venues import VENUES
 from collector.venues.spec import Reply
 
@@ -141,7 +143,8 @@ def demo_command(common: _Common, seconds: float | None) -> None:
     _await(demo(config.require_dsn(common.settings()), seconds))
 
 
-cli.add_command(simulate)
+for each in (export, status, simulate):
+    cli.add_command(each)
 
 
 def main() -> int:
