@@ -1,7 +1,6 @@
 """Where an export goes: a file that is there when it is whole, or standard output."""
 
 import contextlib
-import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from typing import BinaryIO, Protocol
 
 from collector.db.reading import Column
 from collector.errors import OutputError
+
+_THERE = "{}: it is there already; see --force"
 
 
 class Writer(Protocol):
@@ -49,15 +50,19 @@ class CsvWriter:
 def taking_place(path: Path, *, force: bool) -> Iterator[Path]:
     """Lend a name beside a file's; the file takes its place when the block has ended well.
 
-    Whatever happens in the block, nothing of it is left under either name.
+    Whatever happens in the block, nothing of it is left under either name. What is there and is no
+    ordinary file is never replaced, whoever asks: root could put a file in the place of a device.
 
     Raises:
         OutputError: it cannot be written there, or is there already.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if os.path.lexists(path):
+        if path.is_symlink() or not path.is_file():
+            raise OutputError(f"{path}: what is there is no ordinary file, and stays")
+        if not force:
+            raise OutputError(_THERE.format(path))
     with written(str(path)):
-        if path.is_dir() or (not force and os.path.lexists(path)):
-            raise FileExistsError(errno.EEXIST, "it is there already", str(path))
         try:
             yield draft
             _sync(draft)
@@ -81,8 +86,7 @@ def written(place: str) -> Iterator[None]:
     try:
         yield
     except FileExistsError as error:
-        hint = "a folder is there" if Path(place).is_dir() else "it is there already; see --force"
-        raise OutputError(f"{place}: {hint}") from error
+        raise OutputError(_THERE.format(place)) from error
     except OSError as error:
         raise OutputError(f"{place}: {error.strerror or error}") from error
 
