@@ -150,10 +150,10 @@ for each in (export, status, simulate):
 def main() -> int:
     """Run the command line and return the exit status."""
     try:
-        cli.main(standalone_mode=False)
+        # What a command returns is None, or a status that it has asked for.
+        return cli.main(standalone_mode=False) or 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last to hear of it
         return _explain(error)
-    return 0
 
 
 def _explain(error: BaseException) -> int:

@@ -23,8 +23,8 @@ _DIGITS = 38
 _SCALE = 18
 """Most columns get this one, so that files of different days have the same types."""
 
-_TOGETHER_BYTES = 16 * 2**20
-_BATCH_ROWS = 2**17
+_TOGETHER_BYTES = 8 * 2**20
+_GROUP_ROWS = 2**16
 _TYPES: dict[str, Any] = {
     "timestamptz": pa.timestamp("us", tz="UTC"),
     "int4": pa.int32(),
@@ -97,8 +97,10 @@ class ParquetWriter:
             pq.ParquetFile(self._kept) as kept,
             pq.ParquetWriter(self._path, schema, compression="zstd") as writer,
         ):
-            for batch in kept.iter_batches(_BATCH_ROWS):
-                writer.write_batch(_typed(batch, schema), row_group_size=_BATCH_ROWS)
+            for group in range(kept.num_row_groups):
+                # One thread: several would each keep memory of their own.
+                writer.write_table(_typed(kept.read_row_group(group, use_threads=False), schema))
+                pa.default_memory_pool().release_unused()
         self._kept.unlink()
         return [
             f"{name} is a column of text: up to {its.before} digits before the point and"
@@ -121,7 +123,9 @@ class ParquetWriter:
         self._waiting, self._waiting_bytes = [], 0
         table = pyarrow.csv.read_csv(
             io.BytesIO(data),
-            read_options=pyarrow.csv.ReadOptions(column_names=self._schema.names),
+            read_options=pyarrow.csv.ReadOptions(
+                column_names=self._schema.names, use_threads=False
+            ),
             parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types=self._schema,
@@ -134,7 +138,7 @@ class ParquetWriter:
         )
         for name, digits in self._digits.items():
             digits.count(_trimmed(table[name]))
-        self._writer.write_table(table, row_group_size=_BATCH_ROWS)
+        self._writer.write_table(table, row_group_size=_GROUP_ROWS)
 
 
 def _trimmed(amounts: Any) -> Any:
@@ -143,10 +147,10 @@ def _trimmed(amounts: Any) -> Any:
     return pc.if_else(broken, pc.utf8_rtrim(pc.utf8_rtrim(amounts, "0"), "."), amounts)
 
 
-def _typed(batch: Any, schema: Any) -> Any:
+def _typed(table: Any, schema: Any) -> Any:
     """Return rows under the types of a schema; what would not be exact is an error."""
     arrays = [
         pc.cast(_trimmed(array), to.type) if pa.types.is_decimal(to.type) else array
-        for array, to in zip(batch.columns, schema, strict=True)
+        for array, to in zip(table.columns, schema, strict=True)
     ]
-    return pa.record_batch(arrays, schema=schema)
+    return pa.table(arrays, schema=schema)
