@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -219,3 +221,29 @@ async def test_an_analyst_may_export_everything(
     program.set(database__dsn=logins.dsn(logins.analyst, dsn.rpartition("/")[2]))
     for name in RELATIONS:
         assert (await program.run("export", "--of", name))[0] == 0
+
+
+async def test_a_bar_is_drawn_on_a_terminal_and_nowhere_else(
+    program: Program, database: Database
+) -> None:
+    """On standard error, so that it is not among the rows."""
+    await store_rows(database)
+    ours, theirs = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "collector", "export"),
+        env=program.environment,
+        cwd=program.folder,
+        stdout=PIPE,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    output, _ = await process.communicate()
+    drawn = os.read(ours, 2**16).decode()
+    os.close(ours)
+    _, plain, errors = await program.run("export")
+
+    assert "open_interest" in drawn
+    assert "9 rows" in drawn
+    assert "\x1b[" in drawn
+    assert output.decode() == plain
+    assert errors == "standard output: 9 rows\n"

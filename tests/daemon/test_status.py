@@ -120,7 +120,7 @@ async def test_what_is_excluded_or_off_is_not_missed(
     status, told = await asked(program)
 
     rows = await sql.fetch("SELECT venue, count(*) FROM open_interest GROUP BY venue")
-    reporting: dict[str, int] = dict(rows)
+    reporting = {row["venue"]: row["count"] for row in rows}
     assert (status, told["attention"]) == (0, [])
     assert told["venues"]["bitget"]["enabled"] is False
     assert 0 < reporting["htx"] < 20
