@@ -129,6 +129,31 @@ async def test_zeros_at_the_end_do_not_make_a_number_too_long(
     assert table["open_interest_base"].to_pylist() == [Decimal(10) ** 20, Decimal("0.5")]
 
 
+async def test_more_than_18_places_are_kept(program: Program, database: Database) -> None:
+    """The column has as many as its longest number."""
+    await store(database, entries(reply(snapshot("A", "0.0000000000000000001"))))
+    await program.run("export", "all.parquet")
+
+    table = pq.read_table(program.folder / "all.parquet")
+    assert str(table.schema.field("open_interest_base").type) == "decimal128(38, 19)"
+    assert table["open_interest_base"].to_pylist() == [Decimal("1E-19")]
+
+
+async def test_line_breaks_do_not_end_a_row_however_much_there_is(
+    reader: Program, sql: Connection
+) -> None:
+    """Several megabytes, so that breaks are wherever the reader of the text divides it."""
+    await sql.execute(
+        "INSERT INTO rejects SELECT 'htx', now(), NULL, NULL, n::text, repeat(E'a\n', 500)"
+        " FROM generate_series(1, 3000) AS n"
+    )
+    status, _, errors = await reader.run("export", "r.parquet", "--of", "rejects")
+
+    raw = pq.read_table(reader.folder / "r.parquet")["raw"].to_pylist()
+    assert (status, errors) == (0, "r.parquet: 3,000 rows\n")
+    assert raw == ["a\n" * 500] * 3000
+
+
 @pytest.mark.usefixtures("_rows")
 @pytest.mark.parametrize(("name", "count"), [("polls", 6), ("instruments", 2), ("rejects", 3)])
 async def test_other_tables_come_out_as_they_are(
@@ -153,7 +178,7 @@ async def test_other_tables_come_out_as_they_are(
 
 
 async def test_years_come_out_whole_although_they_are_read_in_parts(
-    program: Program, database: Database
+    program: Program, database: Database, sql: Connection
 ) -> None:
     """Rows on, before and after the times that the polls tell of."""
     days = [
@@ -161,6 +186,7 @@ async def test_years_come_out_whole_although_they_are_read_in_parts(
     ]
     rows = [reply(snapshot(exchange_ts=day), tick=day) for day in days]
     await store(database, entries(*rows, poll(tick=days[1]), poll(tick=days[4])))
+    await sql.execute("DELETE FROM polls WHERE outcome = 'running'")
     status, output, _ = await program.run("export")
 
     assert status == 0

@@ -111,7 +111,8 @@ async def test_a_disk_that_takes_no_more_leaves_nothing(
     program: Program, database: Database, file: str
 ) -> None:
     """The error is said as what it is, and not taken for one of the database."""
-    await store_rows(database)
+    rows = [snapshot(f"S{number}", exchange_ts=MOMENT) for number in range(1000)]
+    await store(database, entries(reply(*rows)))
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\n"
     (program.folder / "sitecustomize.py").write_text(limit)
     program.environment["PYTHONPATH"] = str(program.folder)
