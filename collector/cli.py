@@ -19,10 +19,12 @@ from collector.db.migrate import Migrated, migrate, pending, shipped
 from collector.db.policies import Policies
 from collector.demo import demo
 from collector.errors import CollectorError, ConfigError
+from collector.export.command import export
 from collector.http import Patience
 from collector.models import Parsed, Reject
 from collector.settings import Settings
 from collector.simulator.command import simulate
+from collector.status.command import status
 from collector.venues import VENUES
 from collector.venues.spec import Reply
 
@@ -144,16 +146,17 @@ def demo_command(common: _Common, seconds: float | None) -> None:
     _await(demo(config.require_dsn(common.settings()), seconds))
 
 
-cli.add_command(simulate)
+for each in (export, status, simulate):
+    cli.add_command(each)
 
 
 def main() -> int:
     """Run the command line and return the exit status."""
     try:
-        cli.main(standalone_mode=False)
+        # What a command returns is None, or a status that it has asked for.
+        return cli.main(standalone_mode=False) or 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last to hear of it
         return _explain(error)
-    return 0
 
 
 def _explain(error: BaseException) -> int:

@@ -18,6 +18,7 @@
     ├── JournalError           the durable queue cannot be used
     │   ├── JournalFull        bounded, and the bound is reached (or the disk is full)
     │   └── JournalInUse       another process has it
+    ├── OutputError            what was to be written for the user cannot be
     └── DatabaseError
         ├── DatabaseUnavailable   may pass: try again
         │   └── DatabaseSlow      no answer in time: try again with less
@@ -176,6 +177,10 @@ class JournalFull(JournalError):
 
 class JournalInUse(JournalError):
     """Another process has this journal open."""
+
+
+class OutputError(CollectorError):
+    """What was to be written for the user cannot be; nothing of it is left."""
 
 
 class DatabaseError(CollectorError):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import collector
+from collector.db.relations import RELATIONS
 
 PACKAGE = Path(collector.__file__).parent
 ELSEWHERE = {"simulator"}
@@ -69,6 +70,8 @@ def built(source: str) -> Iterator[str]:
                 good = STATEMENT_NAMES.get(name, False)
             case ast.Attribute(value=ast.Name(id="migration"), attr="sql"):
                 good = True  # a file of migrations/
+            case ast.Attribute(value=ast.Name(id="relation"), attr="rows"):
+                good = True  # an entry of RELATIONS, which are looked at below
             case _:
                 good = False
         if not good:
@@ -85,6 +88,19 @@ def test_every_statement_is_a_plain_text() -> None:
     """Nothing is put together where the statements are, either."""
     assert STATEMENT_NAMES
     assert all(STATEMENT_NAMES.values())
+
+
+def test_every_relation_is_a_plain_text() -> None:
+    """What `collector export` reads is written out for each view, and nowhere else made."""
+    made = [
+        next((keyword.value for keyword in node.keywords if keyword.arg == "rows"), None)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Relation")
+    ]
+
+    assert len(made) == len(RELATIONS)
+    assert all(isinstance(each, ast.Constant) for each in made)
 
 
 @pytest.mark.parametrize(

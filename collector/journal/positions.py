@@ -38,12 +38,8 @@ class Positions:
 
     def __init__(self, path: Path, disk: Disk) -> None:
         self._disk = disk
-        self.found: Span | None = None
-        """What an earlier process has left; None if nothing readable."""
-        self._generation = 0
-        for generation, span in _slots(disk.read(path)):
-            if generation > self._generation:
-                self._generation, self.found = generation, span
+        self._generation, self.found = newest(disk.read(path))
+        """The second is what an earlier process has left; None if nothing readable."""
         self._file = disk.open(path)
 
     def note(self, span: Span) -> None:
@@ -69,6 +65,11 @@ class Positions:
     def close(self) -> None:
         """Close the file."""
         self._disk.close(self._file)
+
+
+def newest(data: bytes) -> tuple[int, Span | None]:
+    """Return what such a file says, and its generation; None and 0 if nothing is readable."""
+    return max(_slots(data), key=lambda slot: slot[0], default=(0, None))
 
 
 def _slots(data: bytes) -> list[tuple[int, Span]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from collector.cli import cli
 from collector.db.migrate import shipped
 from collector.simulator import Simulator
 from tests.daemon.conftest import Program
@@ -145,7 +146,7 @@ async def test_wrong_arguments_are_status_2(program: Program, arguments: list[st
     assert "Error: " in errors
 
 
-@pytest.mark.parametrize("command", ["run", "check", "migrate", "poll", "simulate", "demo"])
+@pytest.mark.parametrize("command", sorted(cli.commands))
 async def test_every_command_has_help(program: Program, command: str) -> None:
     """It says what the command does and which options it has."""
     status, output, _ = await program.run(command, "--help")

@@ -1,0 +1,1 @@
+"""`collector status`: is everything as it should be, and if not, what is not."""
