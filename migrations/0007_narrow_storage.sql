@@ -98,7 +98,10 @@ SELECT venue, symbol FROM open_interest_of_before GROUP BY venue, symbol ORDER B
 
 INSERT INTO collector_storage.open_interest
 SELECT exchange_ts, polled_at, series_id,
-    floor(extract(epoch FROM received_at - polled_at) * 1000)::integer,
+    -- As many as the column can hold: a clock may have been set by weeks in the middle of a poll.
+    greatest(-2147483647, least(
+        2147483647, floor(extract(epoch FROM received_at - polled_at) * 1000)
+    ))::integer,
     open_interest_base, open_interest_contracts, open_interest_quote, long_base, short_base
 FROM open_interest_of_before JOIN collector_storage.series USING (venue, symbol)
 ORDER BY exchange_ts;

@@ -32,6 +32,42 @@ ORDER BY exchange_ts, venue, symbol
 """,
         seconds=60,
     ),
+    "comparable_open_interest": Relation(
+        rows="""
+SELECT * FROM comparable_open_interest
+WHERE ($1::text[] IS NULL OR venue = ANY ($1::text[])) AND ($2::text IS NULL OR symbol ~ $2::text)
+    AND exchange_ts >= $3::timestamptz AND exchange_ts < $4::timestamptz
+ORDER BY exchange_ts, venue, symbol
+""",
+        seconds=60,
+    ),
+    "open_interest_5m": Relation(
+        rows="""
+SELECT * FROM open_interest_5m
+WHERE ($1::text[] IS NULL OR venue = ANY ($1::text[])) AND ($2::text IS NULL OR symbol ~ $2::text)
+    AND bucket >= $3::timestamptz AND bucket < $4::timestamptz
+ORDER BY bucket, venue, symbol
+""",
+        seconds=300,
+    ),
+    "open_interest_1h": Relation(
+        rows="""
+SELECT * FROM open_interest_1h
+WHERE ($1::text[] IS NULL OR venue = ANY ($1::text[])) AND ($2::text IS NULL OR symbol ~ $2::text)
+    AND bucket >= $3::timestamptz AND bucket < $4::timestamptz
+ORDER BY bucket, venue, symbol
+""",
+        seconds=3600,
+    ),
+    "open_interest_1d": Relation(
+        rows="""
+SELECT * FROM open_interest_1d
+WHERE ($1::text[] IS NULL OR venue = ANY ($1::text[])) AND ($2::text IS NULL OR symbol ~ $2::text)
+    AND bucket >= $3::timestamptz AND bucket < $4::timestamptz
+ORDER BY bucket, venue, symbol
+""",
+        seconds=86400,
+    ),
     "instruments": Relation(
         rows="""
 SELECT * FROM instruments

@@ -22,14 +22,6 @@ pytestmark = pytest.mark.db
 
 
 @pytest.fixture
-async def analyst(dsn: str, logins: Logins) -> AsyncIterator[Connection]:
-    """A connection of a login that is in `analyst`, and in nothing else."""
-    connection = await asyncpg.connect(logins.dsn(logins.analyst, dsn.rpartition("/")[2]))
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def writer(writer_dsn: str) -> AsyncIterator[Connection]:
     """A connection with the collector's login."""
     connection = await asyncpg.connect(writer_dsn)

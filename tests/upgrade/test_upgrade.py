@@ -8,7 +8,7 @@ from collector.db import Database
 from collector.db.migrate import Migration, migrate, shipped
 from tests.conftest import Logins, execute
 from tests.upgrade.catalogue import catalogue
-from tests.upgrade.ladder import climb
+from tests.upgrade.ladder import climb, migrate_to
 
 pytestmark = pytest.mark.db
 
@@ -47,6 +47,28 @@ async def test_step_by_step_gives_the_schema_that_a_new_database_has(
     assert found - wanted == set()
     await upgraded.close()
     await fresh.close()
+
+
+async def test_a_clock_that_was_set_by_weeks_does_not_stop_an_upgrade(owned_dsn: str) -> None:
+    """What a row's time from tick to reply cannot be any more is the nearest that it can."""
+    await migrate_to(owned_dsn, 6)
+    sql = await asyncpg.connect(owned_dsn)
+    await sql.execute(
+        "INSERT INTO open_interest (venue, symbol, exchange_ts, received_at, polled_at,"
+        " open_interest_base) SELECT 'bitget', days::text, '2026-09-01',"
+        " '2026-09-01'::timestamptz + days * interval '1 day', '2026-09-01', 1"
+        " FROM unnest(ARRAY[-40, 40]) AS days"
+    )
+
+    await migrate_to(owned_dsn, len(shipped()))
+
+    most = 2**31 - 1
+    found = await sql.fetch(
+        "SELECT extract(epoch FROM received_at - polled_at) * 1000 FROM open_interest"
+        " ORDER BY symbol"
+    )
+    assert [int(ms) for (ms,) in found] == [-most, most]
+    await sql.close()
 
 
 async def test_a_migration_may_take_longer_than_a_statement(
