@@ -81,7 +81,7 @@ QUESTIONS: Sequence[Question] = (
     Question(
         "coverage of one venue for a day",
         "SELECT * FROM venue_coverage WHERE venue = 'bitget'"
-        " AND bucket > now() - interval '1 day' ORDER BY bucket",
+        " AND hour > now() - interval '1 day' ORDER BY hour",
     ),
 )
 
