@@ -75,6 +75,15 @@ QUESTIONS: Sequence[Question] = (
         " AND symbol = 'BTCUSDT' AND exchange_ts > now() - interval '1 day' ORDER BY exchange_ts",
     ),
     Question(
+        "the newest ten snapshots of all, no bound on time",
+        "SELECT * FROM open_interest ORDER BY exchange_ts DESC LIMIT 10",
+    ),
+    Question(
+        "the newest snapshot of one symbol, no bound on time",
+        "SELECT * FROM open_interest WHERE venue = 'bitget' AND symbol = 'BTCUSDT'"
+        " ORDER BY exchange_ts DESC LIMIT 1",
+    ),
+    Question(
         "the last ten minutes of all instruments",
         "SELECT * FROM open_interest WHERE exchange_ts > now() - interval '10 minutes'",
     ),

@@ -68,3 +68,27 @@ async def test_a_late_row_finds_its_place_in_a_packed_chunk(
     start = await sql.fetchval("SELECT min(exchange_ts) FROM collector_storage.open_interest")
     added = await sql.execute(late, start - timedelta(minutes=1), 2, SERIES)
     assert added == f"INSERT 0 {SERIES}"
+
+
+async def test_the_newest_rows_are_found_without_a_bound_on_time(
+    database: Database, sql: Connection
+) -> None:
+    """Older chunks are not read, although nothing in them is in the order of time any more."""
+    for days in (30, 20):
+        await filled(sql, days * DAY)
+    await filled(sql, timedelta(hours=6))
+    await sql.execute("INSERT INTO collector_storage.series (venue, symbol) VALUES ('htx', 'A')")
+    async with database.session() as connection:
+        while await pack_chunk(connection, DAY) is not None:
+            pass
+    await sql.execute("ANALYZE")
+
+    plan = await sql.fetch(
+        "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)"
+        " SELECT * FROM open_interest ORDER BY exchange_ts DESC LIMIT 1"
+    )
+
+    lines = [line for (line,) in plan]
+    assert any("Order: o.exchange_ts DESC" in line for line in lines)
+    scans = [line for line in lines if "Scan" in line and "_hyper_" in line]
+    assert len([line for line in scans if "never executed" not in line]) == 1
