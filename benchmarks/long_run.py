@@ -93,6 +93,8 @@ class Watch:
         stored = await self.connection.fetchval("SELECT coalesce(sum(rows_stored), 0) FROM polls")
         with contextlib.suppress(psutil.NoSuchProcess):  # it has ended: the caller will see
             daemon = psutil.Process(self.daemon.pid)
+            if (tasks := await tasks_of(daemon)) is None:
+                return
             cpu = daemon.cpu_times()
             self.samples.append(
                 Sample(
@@ -100,7 +102,7 @@ class Watch:
                     memory=daemon.memory_info().rss,
                     descriptors=daemon.num_fds(),
                     threads=daemon.num_threads(),
-                    tasks=await tasks_of(daemon),
+                    tasks=tasks,
                     journal=_bytes_in(self.journal),
                     stored=int(stored),
                     daemon_cpu=cpu.user + cpu.system,
@@ -109,6 +111,8 @@ class Watch:
             )
 
     def _tell(self) -> None:
+        if not self.samples:
+            return
         it = self.samples[-1]
         print(
             f"{it.at / 60:6.1f} min  {it.stored:,} rows ({it.stored / it.at:,.0f}/s)"

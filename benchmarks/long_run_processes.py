@@ -105,16 +105,21 @@ async def refused(url: str) -> dict[str, int]:
     }
 
 
-async def tasks_of(daemon: psutil.Process) -> int:
-    """Ask a daemon how many asyncio tasks it has."""
+async def tasks_of(daemon: psutil.Process) -> int | None:
+    """Ask a daemon how many asyncio tasks it has; None if it does not answer yet, or no more."""
     ports = [
         each.laddr.port
         for each in daemon.net_connections(kind="tcp")
         if each.status == psutil.CONN_LISTEN
     ]
+    if not ports:
+        return None
     url = f"http://127.0.0.1:{ports[0]}/healthz"
-    async with aiohttp.ClientSession() as session, session.get(url) as response:
-        return int((await response.json())["tasks"])
+    try:
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            return int((await response.json())["tasks"])
+    except aiohttp.ClientError:
+        return None
 
 
 def configure(folder: Path, url: str, load: Load) -> None:

@@ -85,6 +85,7 @@ async def test_ctrl_c_ends_a_long_run_with_the_table_so_far(dsn: str, tmp_path: 
     assert process.stdout is not None
     seen = ""
     while " rows (" not in seen:
+        assert not process.stdout.at_eof(), seen
         seen += (await asyncio.wait_for(process.stdout.readline(), 50)).decode()
     process.send_signal(signal.SIGINT)
     output = (await asyncio.wait_for(process.communicate(), 20))[0].decode()

@@ -71,6 +71,7 @@ EVERYBODY = {
     "EXECUTE on hold_finished",
     "EXECUTE on finish_hour",
     "EXECUTE on drop_expired",
+    "EXECUTE on pack_chunk",
     "EXECUTE on count_ticks",
     # They read with the rights of their caller.
     "EXECUTE on top_movers",
