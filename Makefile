@@ -61,6 +61,7 @@ longrun: $(READY) ## Run the daemon for MINUTES (60) at fifty times the real loa
 
 .PHONY: docs
 docs: $(READY) ## Write docs/database.md anew, from what the database says of itself
+	@$(PYTHON) scripts/timescaledb.py drop docs
 	@$(WITH_DATABASE) docs --fast -- env PYTHONPATH=. $(BIN)/python scripts/database_page.py
 
 .PHONY: database
