@@ -68,16 +68,26 @@ async def test_a_query_for_one_day_touches_one_chunk(database: Database, sql: Co
     assert len(chunks) == 1
 
 
-async def test_every_table_and_column_is_explained(sql: Connection) -> None:
-    """Whoever describes a table in psql is told what everything in it is."""
+async def test_everything_is_explained(sql: Connection) -> None:
+    """Whoever describes a table, view or function in psql is told what everything in it is."""
     silent = await sql.fetch(
         "SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON attrelid = c.oid"
-        " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0"
-        " AND relname <> 'schema_migrations'"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND attnum > 0"
+        " AND NOT attisdropped AND relname <> 'schema_migrations' AND NOT EXISTS ("
+        "  SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid"
+        "  AND deptype = 'e')"
         " AND (col_description(c.oid, attnum) IS NULL OR obj_description(c.oid) IS NULL)"
+        " UNION ALL SELECT c.relname, 'itself' FROM pg_class AS c"
+        " WHERE relnamespace = 'collector_storage'::regnamespace AND relkind = 'r'"
+        " AND obj_description(c.oid) IS NULL"
+        " UNION ALL SELECT proname, 'itself' FROM pg_proc AS p WHERE pronamespace IN"
+        " ('public'::regnamespace, 'collector_storage'::regnamespace) AND NOT EXISTS ("
+        "  SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid"
+        "  AND deptype = 'e')"
+        " AND obj_description(p.oid, 'pg_proc') IS NULL"
     )
 
-    assert silent == []
+    assert [tuple(each) for each in silent] == []
 
 
 async def test_two_that_migrate_at_once_do_it_once(empty_dsn: str) -> None:
