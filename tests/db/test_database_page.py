@@ -13,7 +13,8 @@ from tests.rows import MOMENT, entries, instrument, listing, poll, reply, snapsh
 
 pytestmark = pytest.mark.db
 
-COOKBOOK = (Path(__file__).parents[2] / "docs/cookbook.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+COOKBOOK = (ROOT / "docs/cookbook.md").read_text(encoding="utf-8")
 QUESTIONS = dict(re.findall(r"^## (.*?)\n.*?```sql\n(.*?)```", COOKBOOK, re.DOTALL | re.MULTILINE))
 
 
@@ -33,6 +34,21 @@ async def test_each_question_of_the_cookbook_can_be_asked(
     for statement in QUESTIONS[question].split(";"):
         if statement.strip():
             await analyst.fetch(statement)
+
+
+async def test_the_questions_of_the_readme_can_be_asked(analyst: Connection) -> None:
+    """They are the first that anybody tries."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    statements = [
+        statement
+        for block in re.findall(r"```sql\n(.*?)```", readme, re.DOTALL)
+        for statement in block.split(";")
+        if statement.strip()
+    ]
+
+    for statement in statements:
+        await analyst.fetch(statement)
+    assert len(statements) >= 5
 
 
 def test_the_cookbook_has_as_many_questions_as_it_shows() -> None:
