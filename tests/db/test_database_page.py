@@ -42,7 +42,7 @@ async def test_the_questions_of_the_readme_can_be_asked(analyst: Connection) -> 
     statements = [
         statement
         for block in re.findall(r"```sql\n(.*?)```", readme, re.DOTALL)
-        for statement in block.split(";")
+        for statement in re.sub(r"^--.*", "", block, flags=re.MULTILINE).split(";")
         if statement.strip()
     ]
 
