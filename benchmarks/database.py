@@ -98,13 +98,25 @@ _SIZES = """
 SELECT sum(table_bytes), sum(index_bytes), sum(total_bytes), count(*)
 FROM chunks_detailed_size('collector_storage.open_interest')
 """
+_OLDEST = "SELECT min(polled_at) FROM polls"
+
+# What is added behind hours and chunks that are over does not come through the sink, which would
+# add it to them.
+_BEGIN_AGAIN = """
+TRUNCATE collector_storage.rollup_finished, collector_storage.packed_chunks;
+UPDATE collector_storage.rollup_state SET finished_before = '-infinity', raw_from = '-infinity'
+"""
+
 _ROWS = "SELECT sum(rows_stored) FROM polls"
 _ROLLUPS = "SELECT hypertable_size('collector_storage.rollup_finished')"
 
 
 async def _prepare(connection: Connection, millions: float) -> None:
     """Bring the database to where a collector would have it."""
+    oldest = await connection.fetchval(_OLDEST)
     await fill(connection, int(millions * 1_000_000))
+    if oldest is not None and await connection.fetchval(_OLDEST) < oldest:
+        await connection.execute(_BEGIN_AGAIN)
     hours = 0
     while await finish_hour(connection, timedelta(minutes=10)) is not None:
         hours += 1
