@@ -65,18 +65,6 @@ def most(stops: list[tuple[float, float]], requests: int, workers: int = 40) -> 
     return most_in_window(arrivals, LIMIT.seconds), answered
 
 
-@settings(deadline=None, max_examples=60)
-@given(
-    stops=st.lists(st.tuples(st.floats(0.2, 20), st.floats(0.2, 30)), min_size=1, max_size=4),
-    workers=st.integers(1, 40),
-)
-def test_what_has_piled_up_is_within_the_limit(
-    stops: list[tuple[float, float]], workers: int
-) -> None:
-    """However often it stands still, for up to half a minute after we have given up."""
-    assert most(stops, requests=300, workers=workers)[0] <= 20
-
-
 @pytest.mark.parametrize("still", [7.0, 12.0, 30.0])
 def test_everything_is_asked_when_it_goes_on(still: float) -> None:
     """Twenty are lost, and their slots are back after half a minute at the latest."""
@@ -110,3 +98,15 @@ def test_one_reply_is_enough_to_have_the_slots_back() -> None:
     # Twenty a second, of which one in ten is held for six seconds instead of one: 400 take
     # 400 / 20 * (0.9 * 1.1 + 0.1 * 6.1) seconds, and a little.
     assert in_virtual_time(main) < 36
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    stops=st.lists(st.tuples(st.floats(0.2, 20), st.floats(0.2, 30)), min_size=1, max_size=4),
+    workers=st.integers(1, 40),
+)
+def test_what_has_piled_up_is_within_the_limit(
+    stops: list[tuple[float, float]], workers: int
+) -> None:
+    """However often it stands still, for up to half a minute after we have given up."""
+    assert most(stops, requests=300, workers=workers)[0] <= 20
