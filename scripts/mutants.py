@@ -55,7 +55,7 @@ MUTANTS = (
         _CLIENT,
         "            if not isinstance(error, TimeoutError):\n",
         "            if error is not None:\n",
-        (*_HTTP, *_LIMITS, "tests/daemon/test_stopped.py"),
+        _HTTP,
     ),
     Mutant(
         "a limiter window without its margin",
