@@ -3,8 +3,8 @@
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,12 +17,14 @@ from collector.db import Database
 from collector.db import policies as db_policies
 from collector.db.migrate import Migrated, migrate, pending, shipped
 from collector.db.policies import Policies
+from collector.db.venues import plan_sides, reconcile_sides
 from collector.demo import demo
 from collector.errors import CollectorError, ConfigError
 from collector.export.command import export
 from collector.http import Patience
-from collector.models import Parsed, Reject
+from collector.models import Parsed, Reject, SidesRule
 from collector.settings import Settings
+from collector.sides import rules
 from collector.simulator.command import simulate
 from collector.status.command import status
 from collector.venues import VENUES
@@ -119,7 +121,7 @@ def migrate_command(common: _Common, *, plan: bool) -> None:
     """Create the tables, or bring them up to date, and the policies to what is configured."""
     settings = common.settings()
     database = Database(config.require_dsn(settings), "collector migrate")
-    _await(_migrate(database, Policies.of(settings.database), plan=plan))
+    _await(_migrate(database, Policies.of(settings.database), rules(settings), plan=plan))
 
 
 @cli.command()
@@ -186,12 +188,16 @@ def _await(work: Coroutine[None, None, T]) -> T:
     return asyncio.run(work)
 
 
-async def _migrate(database: Database, wanted: Policies, *, plan: bool) -> None:
+async def _migrate(
+    database: Database, wanted: Policies, sides: Mapping[str, SidesRule], *, plan: bool
+) -> None:
     try:
         if plan:
-            done = await _planned(database, wanted)
+            done = await _planned(database, wanted, sides)
         else:
             done = await migrate(database, wanted_policies=wanted)
+            changed = await reconcile_sides(database, sides)
+            done = replace(done, changes=[*done.changes, *changed])
     finally:
         await database.close()
     for each in done.applied:
@@ -204,7 +210,9 @@ async def _migrate(database: Database, wanted: Policies, *, plan: bool) -> None:
         click.echo(f"collector: {done.problem}", err=True)
 
 
-async def _planned(database: Database, wanted: Policies) -> Migrated:
+async def _planned(
+    database: Database, wanted: Policies, sides: Mapping[str, SidesRule]
+) -> Migrated:
     """Return what `migrate` would do."""
     async with database.session() as connection:
         todo = await pending(connection, shipped())
@@ -213,7 +221,7 @@ async def _planned(database: Database, wanted: Policies) -> Migrated:
             changes = await db_policies.plan(connection, wanted)
         elif todo:
             changes = [f"the policies to: {wanted}"]
-        return Migrated(todo, None, changes)
+        return Migrated(todo, None, [*changes, *await plan_sides(connection, sides)])
 
 
 async def _poll(settings: Settings, venue: str, *, as_json: bool) -> None:

@@ -9,14 +9,19 @@ from collector.settings import DatabaseSettings
 
 _MAY_RECONCILE = """
 SELECT has_function_privilege(to_regprocedure(
-    'collector_reconcile_policies(text, interval, interval, interval, boolean)'
+    'collector_reconcile_columnstore(interval, boolean)'
 )::oid, 'EXECUTE')
 """
 """Null where the schema is older, false for a role that does not own the tables."""
 
 _EDITION = "SELECT current_setting('timescaledb.license')"
 _BUILD = "SELECT * FROM collector_build_rollups($1)"
-_RECONCILE = "SELECT * FROM collector_reconcile_policies($1, $2, $3, $4, $5)"
+_COLUMNSTORE = "SELECT * FROM collector_enable_columnstore($1, $2)"
+_RECONCILE = """
+SELECT * FROM collector_reconcile_policies($1, $2, $3, $4, $5)
+UNION ALL
+SELECT * FROM collector_reconcile_columnstore($2, $5)
+"""
 _STORED = "SELECT compress_after, keep_for, keep_rollups_for FROM collector_storage.rollup_state"
 _AGGREGATES = "SELECT to_regclass('collector_storage.aggregate_5m') IS NOT NULL"
 
@@ -40,7 +45,11 @@ _LEVELS = (
 )
 
 _FINISH_HOUR = "SELECT collector_storage.finish_hour(now() - $1::interval)"
-_DROP_EXPIRED = "SELECT relation, dropped FROM collector_storage.drop_expired()"
+_DROP_EXPIRED = """
+SELECT relation, dropped FROM collector_storage.drop_expired()
+UNION ALL
+SELECT relation, dropped FROM collector_storage.drop_expired_ticks()
+"""
 _PACK_CHUNK = "SELECT collector_storage.pack_chunk($1)"
 _PACK_SECONDS = 600.0
 _SECONDS = 60.0
@@ -61,6 +70,10 @@ class Policies:
             None if days is None else timedelta(days=days)
             for days in (settings.compress_after, settings.keep_for, settings.keep_rollups_for)
         ))  # fmt: skip
+
+    def ages(self) -> tuple[timedelta | None, ...]:
+        """Return them in the order in which they are declared."""
+        return self.compress_after, self.keep_for, self.keep_rollups_for
 
     def __str__(self) -> str:
         ages = {
@@ -92,7 +105,8 @@ async def plan(connection: Connection, wanted: Policies) -> Sequence[str]:
     lines = []
     if edition == "timescale" and not await connection.fetchval(_AGGREGATES):
         lines.append("the rollups become continuous aggregates, filled from the snapshots")
-    return lines + await _reconcile(connection, edition, wanted, apply=False)
+    lines += await _lines(connection, _COLUMNSTORE, wanted.compress_after, apply=False)
+    return lines + await _lines(connection, _RECONCILE, edition, *wanted.ages(), apply=False)
 
 
 async def reconcile(connection: Connection, wanted: Policies) -> Sequence[str]:
@@ -102,18 +116,16 @@ async def reconcile(connection: Connection, wanted: Policies) -> Sequence[str]:
     """
     edition = await connection.fetchval(_EDITION)
     lines = [line for (line,) in await connection.fetch(_BUILD, edition)]
+    lines += await _lines(connection, _COLUMNSTORE, wanted.compress_after, apply=True)
     if await connection.fetchval(_AGGREGATES):
         await _fill(connection)
-    return lines + await _reconcile(connection, edition, wanted, apply=True)
+    return lines + await _lines(connection, _RECONCILE, edition, *wanted.ages(), apply=True)
 
 
-async def _reconcile(
-    connection: Connection, edition: str, wanted: Policies, *, apply: bool
+async def _lines(
+    connection: Connection, statement: str, *settings: object, apply: bool
 ) -> list[str]:
-    lines = await connection.fetch(
-        _RECONCILE, edition, wanted.compress_after, wanted.keep_for, wanted.keep_rollups_for, apply
-    )
-    return [line for (line,) in lines]
+    return [line for (line,) in await connection.fetch(statement, *settings, apply)]
 
 
 async def _fill(connection: Connection) -> None:

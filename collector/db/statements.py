@@ -155,13 +155,13 @@ ON CONFLICT (venue, symbol) DO UPDATE SET
     last_seen_at = greatest(i.last_seen_at, excluded.last_seen_at)
 """
 
+VENUES = "SELECT venue, sides, basis, reason FROM venues"
+
 UPSERT_VENUE = """
 INSERT INTO venues AS v (venue, sides, basis, reason, updated_at) VALUES ($1, $2, $3, $4, now())
 ON CONFLICT (venue) DO UPDATE SET
     sides = excluded.sides, basis = excluded.basis, reason = excluded.reason,
     updated_at = excluded.updated_at
-WHERE (v.sides, v.basis, v.reason)
-    IS DISTINCT FROM (excluded.sides, excluded.basis, excluded.reason)
 """
 
 MARKS = "SELECT session, seq FROM journal_marks WHERE session = ANY($1::uuid[]) FOR UPDATE"

@@ -49,7 +49,15 @@ async def run_policies(sql: Connection, name: str) -> int:
 
 
 async def refresh(sql: Connection) -> None:
-    """Bring the aggregates up to date, as far as their policies go."""
+    """Bring the aggregates up to date, as far as their policies go.
+
+    Each at once: the server's batches of ten buckets take this engine ten times as long.
+    """
+    await sql.execute(
+        "SELECT alter_job(job_id, config => config || '{\"buckets_per_batch\": 0}')"
+        " FROM timescaledb_information.jobs"
+        " WHERE proc_name = 'policy_refresh_continuous_aggregate'"
+    )
     assert await run_policies(sql, "refresh_continuous_aggregate") == 3
 
 
@@ -58,11 +66,13 @@ async def all_levels(sql: Connection) -> Sequence[set[Row]]:
     return [await rolled_up(sql, level) for level in ("5m", "1h", "1d")]
 
 
-async def fill(database: Database, days: int) -> tuple[Writer, list[Snapshot]]:
-    """Store snapshots of so many days, up to yesterday, in batches of days in random order."""
+async def fill(
+    database: Database, days: int, only: Sequence[int] = ()
+) -> tuple[Writer, list[Snapshot]]:
+    """Store snapshots of the last days before today, or some of them, in random order."""
     chance = random.Random(days)
     writer, rows = Writer(database), list[Snapshot]()
-    for day in chance.sample(range(days), days):
+    for day in chance.sample(only or range(days), len(only) or days):
         since = yesterday() - day * DAY
         batch = snapshots(chance, 15, since, since + DAY)
         await writer.write(*batch)
@@ -120,7 +130,7 @@ async def apache_days(database: Database, sql: Connection, days: int) -> None:
 
 async def test_moving_from_apache_keeps_every_rollup(database: Database, sql: Connection) -> None:
     """Those without snapshots as well: at once, after a refresh, and when rows come late."""
-    await apache_days(database, sql, 20)
+    await apache_days(database, sql, 14)
     before_drop = await all_levels(sql)
     gone = yesterday() - 6 * DAY
     gone_before = await sql.fetchval(
@@ -149,7 +159,7 @@ async def test_moving_from_apache_keeps_every_rollup(database: Database, sql: Co
     await refresh(sql)
     assert before == await all_levels(sql)
 
-    late = yesterday() - 17 * DAY
+    late = yesterday() - 14 * DAY
     await Writer(database, 1000).write(*snapshots(random.Random(9), 9, late, late + DAY))
     await refresh(sql)
     after = await all_levels(sql)
@@ -197,6 +207,7 @@ async def test_policies_follow_the_settings(database: Database, sql: Connection)
     assert "collector_storage.open_interest: retention policy, 90 days" in planned
     assert "rejects: retention policy, 90 days" in planned
     assert "collector_storage.aggregate_1h: retention policy, 730 days" in planned
+    assert "collector_storage.aggregate_1h: compression policy, 14 days" in planned
     assert "collector_storage.aggregate_5m: refresh_continuous_aggregate policy, 89 days" in planned
     assert await plan(sql, wanted) == planned
     assert await reconcile(sql, wanted) == planned
@@ -208,6 +219,58 @@ async def test_policies_follow_the_settings(database: Database, sql: Connection)
         "SELECT proc_name FROM timescaledb_information.jobs WHERE job_id >= 1000"
     )
     assert ["policy_refresh_continuous_aggregate"] * 3 == [name for (name,) in left]
+
+
+async def chunks_of_aggregates(sql: Connection) -> Sequence[tuple[str, bool]]:
+    """Return the chunks of the five minutes and the hours: the aggregate, and if compressed."""
+    rows = await sql.fetch(
+        "SELECT view_name, is_compressed FROM timescaledb_information.continuous_aggregates"
+        " JOIN timescaledb_information.chunks AS c"
+        " ON c.hypertable_name = materialization_hypertable_name"
+        " WHERE view_name <> 'aggregate_1d'"
+    )
+    return [tuple(row) for row in rows]
+
+
+async def test_late_rows_reach_rollups_that_are_compressed(
+    database: Database, sql: Connection
+) -> None:
+    """The policies compress the old five minutes and hours; a late row is in each of them once."""
+    await migrate(database, wanted_policies=Policies(7 * DAY, None, None))
+    writer, rows = await fill(database, 60, only=(0, 1, 2, 20, 21, 40, 41, 58, 59))
+    await refresh(sql)
+    assert await run_policies(sql, "compression") == 3
+    chunks = await chunks_of_aggregates(sql)
+    assert chunks.count(("aggregate_5m", True)) >= 3
+    assert chunks.count(("aggregate_1h", True)) >= 1
+    assert ("aggregate_5m", False) in chunks
+    await check(sql, rows)
+
+    late = snapshots(random.Random(2), 40, yesterday() - 59 * DAY, yesterday() - 57 * DAY)
+    late += snapshots(random.Random(3), 20, yesterday() - 21 * DAY, yesterday() - 19 * DAY)
+    await writer.write(*late)
+    await writer.write(*rows[:40])
+    await refresh(sql)
+    await check(sql, rows + late)
+    await run_policies(sql, "compression")
+    await check(sql, rows + late)
+
+
+async def test_rollups_follow_compress_after(database: Database, sql: Connection) -> None:
+    """A database whose rollups are there already gets the columnstore; never ends its policy."""
+    await migrate(database, wanted_policies=FOR_EVER)
+    await fill(database, 2)
+    for after, expected in ((9 * DAY, ["9 days"] * 2), (30 * DAY, ["30 days"] * 2), (None, [])):
+        done = await reconcile(sql, Policies(after, None, None))
+        found = await sql.fetch(
+            "SELECT config ->> 'compress_after' FROM timescaledb_information.jobs"
+            " WHERE proc_name = 'policy_compression' AND hypertable_name <> 'open_interest'"
+        )
+        assert expected == [each for (each,) in found]
+        assert await plan(sql, Policies(after, None, None)) == []
+        assert after is None or (
+            f"collector_storage.aggregate_5m: compression policy, {after.days} days" in done
+        )
 
 
 async def test_one_instrument_is_read_by_its_index(database: Database, sql: Connection) -> None:

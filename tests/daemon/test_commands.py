@@ -8,6 +8,7 @@ import pytest
 from collector.cli import cli
 from collector.db.migrate import shipped
 from collector.simulator import Simulator
+from collector.venues import VENUES
 from tests.daemon.conftest import Program
 
 pytestmark = pytest.mark.db
@@ -102,6 +103,14 @@ async def test_check_without_venues_guesses_and_says_so(program: Program, unused
     assert "bitget could not be asked, its number is a guess" in output
 
 
+def sides(change: str) -> str:
+    """Return what is said of how venues count."""
+    return "".join(
+        f"{change} venues: {name}: sides {spec.sides.sides} ({spec.sides.basis})\n"
+        for name, spec in VENUES.items()
+    )
+
+
 async def test_migrate_plans_applies_and_is_done(program: Program, empty_dsn: str) -> None:
     """The plan changes nothing; the second run has nothing to do."""
     program.set(database__dsn=empty_dsn)
@@ -111,14 +120,14 @@ async def test_migrate_plans_applies_and_is_done(program: Program, empty_dsn: st
         0,
         "".join(f"would apply {name}\n" for name in names)
         + "would change the policies to: compress_after 14d, keep_for forever,"
-        " keep_rollups_for forever\n",
+        " keep_rollups_for forever\n" + sides("would change"),
         "",
     )
     assert await program.run("migrate") == (
         0,
         "".join(f"applied {name}\n" for name in names)
         + "changed database.compress_after: 14 days, was never"
-        " (the Apache edition has no columnstore)\n",
+        " (the Apache edition has no columnstore)\n" + sides("changed"),
         "",
     )
     assert await program.run("migrate") == (0, "nothing to do, the schema is up to date\n", "")

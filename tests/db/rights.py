@@ -71,7 +71,9 @@ EVERYBODY = {
     "EXECUTE on hold_finished",
     "EXECUTE on finish_hour",
     "EXECUTE on drop_expired",
+    "EXECUTE on drop_expired_ticks",
     "EXECUTE on pack_chunk",
+    "EXECUTE on compressible_rollups",
     "EXECUTE on count_ticks",
     # They read with the rights of their caller.
     "EXECUTE on top_movers",

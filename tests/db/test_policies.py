@@ -8,7 +8,7 @@ import pytest
 
 from collector.db import Connection, Database
 from collector.db.migrate import migrate
-from collector.db.policies import Policies, plan, reconcile, stored
+from collector.db.policies import Policies, drop_expired, plan, reconcile, stored
 from tests.db.rolled import Row, Writer, finish, rolled_up, snapshots, yesterday
 
 pytestmark = pytest.mark.db
@@ -122,6 +122,26 @@ async def test_old_polls_and_rejects_go_too(sql: Connection) -> None:
     assert 14 <= left <= 22
 
 
+async def test_ticks_go_with_the_rollups_and_silences_with_the_polls(sql: Connection) -> None:
+    """What is newer stays; so does the silence that has no end, however old its beginning is."""
+    await sql.execute(
+        "INSERT INTO collector_storage.ticks"
+        " SELECT 'v', w, now() - d * interval '1 day', 1, 1, 0, 0, 0, 0, 0, 0, 0, 0"
+        " FROM unnest(ARRAY['5 min', '1 h', '1 d']::interval[]) AS w, generate_series(0, 99) AS d;"
+        " INSERT INTO collector_storage.silences SELECT 'v', now() - d * interval '1 day',"
+        " CASE WHEN d < 60 THEN now() - (d - 0.5) * interval '1 day' END, '1 min'"
+        " FROM generate_series(0, 60) AS d"
+    )
+    assert await drop_expired(sql) == []
+    await reconcile(sql, policies(keep=20, rollups=30))
+
+    dropped = await drop_expired(sql)
+
+    assert dropped == [("ticks", f"{3 * 70} rows"), ("silences", "39 rows")]
+    assert await sql.fetchval("SELECT max(now() - bucket) FROM collector_storage.ticks") < 31 * DAY
+    assert await sql.fetchval("SELECT count(*) FROM collector_storage.silences") == 22
+
+
 async def test_a_plan_says_what_would_change_and_changes_nothing(sql: Connection) -> None:
     """The same lines come when it is done, and none after that."""
     wanted = Policies(14 * DAY, 90 * DAY, None)
@@ -163,6 +183,7 @@ async def test_a_migration_without_settings_leaves_the_policies_as_they_are(
         "TRUNCATE collector_storage.rollup_finished",
         "SELECT drop_chunks('collector_storage.rollup_finished', now())",
         "SELECT collector_reconcile_policies('apache', null, '1 second', '1 second', true)",
+        "SELECT collector_reconcile_columnstore('1 second', true)",
         "SELECT collector_build_rollups('timescale')",
         "CREATE OR REPLACE VIEW open_interest_1h AS SELECT 1",
     ],
