@@ -27,11 +27,13 @@ WHERE hypertable_schema = 'collector_storage' AND hypertable_name = 'open_intere
 
 _SCHEMA_VERSION = "SELECT name FROM schema_migrations ORDER BY version DESC LIMIT 1"
 
-# Of the last day, up to the last tick whose poll should have ended: one more interval is for that.
+# Ticks are counted when a poll is stored. After the newest poll they are missing when they are as
+# late as in the view venue_ticks.
 _POLLS = """
-SELECT venue, newest.polled_at, newest.outcome, newest.error, good.polled_at, first.polled_at,
-    made, coalesce(stored, 0), coalesce(rejected, 0)
-FROM unnest($1::text[], $2::float8[]) AS wanted (venue, seconds)
+SELECT venue, newest.polled_at, newest.outcome, newest.error, good.polled_at,
+    coalesce(counted.made, 0), coalesce(counted.expected, 0) + coalesce(silent.expected, 0),
+    coalesce(stored, 0), coalesce(rejected, 0)
+FROM unnest($1::text[]) AS wanted (venue)
 LEFT JOIN LATERAL (
     SELECT polled_at, outcome, error FROM polls AS p
     WHERE p.venue = wanted.venue AND outcome <> 'running' ORDER BY polled_at DESC LIMIT 1
@@ -40,17 +42,25 @@ LEFT JOIN LATERAL (
     SELECT polled_at FROM polls AS p
     WHERE p.venue = wanted.venue AND rows_fetched > 0 ORDER BY polled_at DESC LIMIT 1
 ) AS good ON true
-LEFT JOIN LATERAL (
-    SELECT polled_at FROM polls AS p WHERE p.venue = wanted.venue ORDER BY polled_at LIMIT 1
-) AS first ON true
 CROSS JOIN LATERAL (
-    SELECT sum(rows_stored) AS stored, sum(rows_rejected) AS rejected,
-        count(*) FILTER (
-            WHERE outcome IN ('ok', 'partial')
-                AND polled_at <= now() - 2 * make_interval(secs => seconds)
-        ) AS made
+    SELECT sum(rows_stored) AS stored, sum(rows_rejected) AS rejected
     FROM polls AS p WHERE p.venue = wanted.venue AND polled_at > now() - INTERVAL '1 day'
 ) AS day
+CROSS JOIN LATERAL (
+    SELECT sum(ok + partial) AS made, sum(expected - running) AS expected
+    FROM collector_storage.ticks AS k
+    WHERE k.width = INTERVAL '5 minutes' AND k.venue = wanted.venue
+        AND k.bucket > now() - INTERVAL '1 day'
+) AS counted
+LEFT JOIN LATERAL (
+    SELECT count(*) AS expected FROM collector_storage.silences AS s CROSS JOIN LATERAL
+        generate_series(
+            s.since + s.poll_interval, now() - greatest(3 * s.poll_interval, INTERVAL '1 minute'),
+            s.poll_interval
+        ) AS missed
+    WHERE s.venue = wanted.venue AND s.until IS NULL AND now() - s.since <= INTERVAL '7 days'
+        AND missed > now() - INTERVAL '1 day'
+) AS silent ON true
 """
 
 # Active: in the newest list of the venue, expected to report, and selected by include and exclude.
@@ -112,8 +122,6 @@ class Asked:
     """What is to be known of a venue."""
 
     venue: str
-    interval: float
-    """Seconds between polls."""
     patience: float
     """Seconds after which an instrument without a row is stale."""
     included: str | None
@@ -130,9 +138,10 @@ class Polled:
     last_error: str | None
     last_good_at: datetime | None
     """The newest tick that brought rows."""
-    first_polled_at: datetime | None
     made: int
-    """In the last day, up to two intervals ago: polls that brought rows."""
+    """Polls of the last day that brought rows."""
+    expected: int
+    """Ticks of the last day at which there was a poll, or should have been one."""
     stored: int
     rejected: int
     """Rows of the last day."""
@@ -183,9 +192,7 @@ async def polled(database: Database, venues: Sequence[Asked]) -> dict[str, Polle
         DatabaseError: it cannot be asked.
     """
     async with database.session() as connection:
-        rows = await connection.fetch(
-            _POLLS, [each.venue for each in venues], [each.interval for each in venues]
-        )
+        rows = await connection.fetch(_POLLS, [each.venue for each in venues])
     return {venue: Polled(*facts) for venue, *facts in rows}
 
 

@@ -15,7 +15,7 @@ from collector.status.verdict import attention
 _WORDS = """\b
 active     instruments that the venue lists, selected by include and exclude
 reporting  those with a row of the last three intervals; the others are stale
-coverage   polls of the last 24 hours that brought rows, of those that the interval asks for
+coverage   polls of the last 24 hours that brought rows, of those that there should have been
 lag        the age of the newest row in the database
 journal    what waits on this machine's disk to be stored; its daemon is not disturbed
 """

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,8 +30,6 @@ LATE_INTERVALS = 3
 """After so many intervals without a row a venue is late, and an instrument stale; as /readyz."""
 
 _ANSWER_SECONDS = 5.0
-_DAY = timedelta(days=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -45,8 +43,6 @@ class VenueReport:
     polls: Polled | None = None
     newest: Reported | None = None
     """None: the database could not be asked."""
-    expected: int | None = None
-    """Polls that the last day should have, up to two intervals ago; None if that is not known."""
 
     @property
     def patience(self) -> float:
@@ -55,10 +51,10 @@ class VenueReport:
 
     @property
     def coverage(self) -> float | None:
-        """The share of the expected polls that brought rows, from 0 to 1."""
-        if not self.expected or self.polls is None:
+        """The share of the expected polls that brought rows, from 0 to 1; None if none was."""
+        if self.polls is None or not self.polls.expected:
             return None
-        return min(1.0, self.polls.made / self.expected)
+        return self.polls.made / self.polls.expected
 
     @property
     def stale(self) -> int | None:
@@ -126,7 +122,6 @@ async def _ask(database: Database, settings: Settings, found: Report) -> None:
     asked = [
         Asked(
             each.name,
-            each.interval,
             each.patience,
             expression(settings.venues[each.name].include),
             expression(settings.venues[each.name].exclude),
@@ -137,8 +132,6 @@ async def _ask(database: Database, settings: Settings, found: Report) -> None:
     newest = await _answer(found, lambda: reported(database, asked)) or {}
     for venue in found.venues:
         venue.polls, venue.newest = polls.get(venue.name), newest.get(venue.name)
-        if venue.polls is not None:
-            venue.expected = expected(venue.polls.first_polled_at, venue.interval, found.at)
 
 
 async def _answer(found: Report, ask: Callable[[], Awaitable[T]]) -> T | None:
@@ -151,16 +144,6 @@ async def _answer(found: Report, ask: Callable[[], Awaitable[T]]) -> T | None:
     except DatabaseError as error:
         found.errors.append(str(error))
     return None
-
-
-def expected(first: datetime | None, interval: float, now: datetime) -> int:
-    """Return how many ticks there were in the last day, since the first and up to two ago."""
-    if first is None:
-        return 0
-    step = timedelta(seconds=interval)
-    since = max(now - _DAY, first - timedelta(microseconds=1))
-    until = now - 2 * step
-    return max(0, (until - _EPOCH) // step - (since - _EPOCH) // step)
 
 
 def _journal(settings: Settings) -> JournalReport:

@@ -90,7 +90,7 @@ def _venue(venue: VenueReport) -> dict[str, Any]:
         "rows_stored_24h": polls and polls.stored,
         "rows_rejected_24h": polls and polls.rejected,
         "polls_made_24h": polls and polls.made,
-        "polls_expected_24h": venue.expected,
+        "polls_expected_24h": polls and polls.expected,
         "coverage_24h": venue.coverage,
     }
 
@@ -115,7 +115,7 @@ def _polled(report: Report, venue: VenueReport) -> Sequence[str]:
         return ("?",) * 5
     coverage = "-"
     if venue.coverage is not None:
-        coverage = f"{polls.made:,}/{venue.expected:,} {_percent(venue.coverage)}"
+        coverage = f"{polls.made:,}/{polls.expected:,} {_percent(venue.coverage)}"
     return (
         _ago(report, polls.last_polled_at),
         polls.last_outcome or "-",

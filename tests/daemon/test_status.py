@@ -131,22 +131,40 @@ async def test_what_is_excluded_or_off_is_not_missed(
 async def test_coverage_is_polls_that_brought_rows_of_those_expected(
     program: Program, sql: Connection
 ) -> None:
-    """Ten ticks of a minute, of which one failed and one is missing altogether."""
-    program.set(venues__htx__interval="60s")
+    """By the interval that was configured then: of twelve ticks one failed and one is missing."""
+    program.set(venues__htx__interval="10s")
     await sql.execute(
         "INSERT INTO polls SELECT 'htx', tick, tick, tick,"
-        " CASE minute WHEN 7 THEN 'failed' ELSE 'ok' END, 1, 1, 3, 2, 0, 1, 0, NULL"
-        " FROM generate_series(1, 12) AS minute CROSS JOIN LATERAL"
+        " CASE minute WHEN 7 THEN 'failed' WHEN 0 THEN 'running' ELSE 'ok' END,"
+        " 1, 1, 3, 2, 0, 1, 0, NULL, '1 min'"
+        " FROM generate_series(0, 12) AS minute CROSS JOIN LATERAL"
         " (SELECT date_trunc('minute', now()) - minute * INTERVAL '1 minute') AS t (tick)"
-        " WHERE minute <> 9"
+        " WHERE minute <> 9;"
+        " SELECT collector_storage.count_ticks(array_agg(venue), array_agg(polled_at)) FROM polls"
     )
     _, told = await asked(program)
 
     htx = told["venues"]["htx"]
-    assert htx["polls_expected_24h"] - htx["polls_made_24h"] == 2
-    assert htx["polls_expected_24h"] in {10, 11}  # the minute may have ended meanwhile
-    assert (htx["rows_stored_24h"], htx["rows_rejected_24h"]) == (22, 11)
-    assert 0.79 < htx["coverage_24h"] < 0.83
+    assert (htx["polls_made_24h"], htx["polls_expected_24h"]) == (10, 12)
+    assert (htx["rows_stored_24h"], htx["rows_rejected_24h"]) == (24, 12)
+    assert htx["coverage_24h"] == 10 / 12
+
+
+async def test_coverage_falls_while_the_collector_is_down(
+    program: Program, sql: Connection
+) -> None:
+    """As in `venue_coverage`: after three intervals a tick without a poll is missing."""
+    await sql.execute(
+        "INSERT INTO polls SELECT 'htx', tick, tick, tick, 'ok', 1, 1, 3, 2, 0, 1, 0, NULL,"
+        " '1 min' FROM (SELECT now() - INTERVAL '63.5 min') AS t (tick);"
+        " SELECT collector_storage.count_ticks(array_agg(venue), array_agg(polled_at)) FROM polls"
+    )
+    _, told = await asked(program)
+
+    htx = told["venues"]["htx"]
+    assert (htx["polls_made_24h"], htx["polls_expected_24h"]) == (1, 61)
+    [view] = await sql.fetch("SELECT sum(ok), sum(expected) FROM venue_coverage")
+    assert tuple(view) == (1, 61)
 
 
 async def test_a_database_that_is_away_is_a_sentence_beside_what_is_known(

@@ -8,11 +8,11 @@ import pytest
 
 from collector.db.condition import Polled, Reported, Server
 from collector.journal.look import Glimpse
-from collector.status.report import JournalReport, Report, VenueReport, expected
+from collector.status.report import JournalReport, Report, VenueReport
 from collector.status.verdict import attention
 
 NOW = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)
-POLLED = Polled(NOW, "ok", None, NOW, NOW - timedelta(days=9), 1438, 100, 0)
+POLLED = Polled(NOW, "ok", None, NOW, 1438, 1440, 100, 0)
 NEWEST = Reported(NOW, NOW, active=100, reporting=100)
 SERVER = Server(NOW, "17.11", "2.19.3", "apache", 1, "0007_x.sql", [])
 
@@ -99,21 +99,3 @@ def test_the_database_is_said_first() -> None:
     assert attention(report) == ["database host:5432/db cannot be asked: refused"]
     report.errors, report.server = [], replace(SERVER, pending=["0008_a.sql"])
     assert attention(report) == ["schema: pending: 0008_a.sql; run `collector migrate`"]
-
-
-@pytest.mark.parametrize(
-    ("first", "interval", "count"),
-    [
-        (None, 60, 0),
-        (NOW - timedelta(days=9), 60, 24 * 60 - 2),
-        (NOW - timedelta(days=9), 3600, 22),
-        (NOW.replace(second=0) - timedelta(minutes=10), 60, 9),
-        (NOW.replace(second=0), 60, 0),
-        (NOW - timedelta(days=9), 86400, 0),
-    ],
-)
-def test_expected_polls_are_the_ticks_up_to_two_intervals_ago(
-    first: datetime | None, interval: float, count: int
-) -> None:
-    """Of the last day, from the first that there ever was; the newest may be under way."""
-    assert expected(first, interval, NOW) == count
