@@ -1,6 +1,8 @@
 """`collector export` on the command line."""
 
 import asyncio
+import signal
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,9 @@ from collector.export import copying, moments
 from collector.export.copying import Destination
 from collector.settings import Settings
 from collector.venues import VENUES
+
+_SIGNALLED = 128
+"""A shell's status for what a signal has ended, less the signal's number."""
 
 _FORMATS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 _EXAMPLES = """\b
@@ -106,6 +111,8 @@ def export(  # noqa: PLR0913 - the options that there are
     selection = Selection(venues or None, expression(symbols), start or EVER[0], end or EVER[1])
     to = Destination(None if file == "-" else Path(file), form, force)
     database = Database(config.require_dsn(common.settings()), "collector export")
+    # As Ctrl-C does, so that nothing is left: Python's default ends a program on the spot.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(_SIGNALLED + number))
     try:
         done = asyncio.run(copying.export(database, relation, selection, to))
     except OutputError as error:

@@ -1,6 +1,7 @@
 """Where an export goes: a file that is there when it is whole, or standard output."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ from typing import BinaryIO, Protocol
 
 from collector.db.reading import Column
 from collector.errors import OutputError
+
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+"""What a file system says that has no hard links, such as FAT."""
 
 _THERE = "{}: it is there already; see --force"
 
@@ -69,7 +73,7 @@ def taking_place(path: Path, *, force: bool) -> Iterator[Path]:
             if force:
                 draft.replace(path)
             else:
-                os.link(draft, path)  # unlike a renaming, this never takes another's place
+                _rename(draft, path)
             _sync(path.parent)
         finally:
             with contextlib.suppress(FileNotFoundError):
@@ -89,6 +93,18 @@ def written(place: str) -> Iterator[None]:
         raise OutputError(_THERE.format(place)) from error
     except OSError as error:
         raise OutputError(f"{place}: {error.strerror or error}") from error
+
+
+def _rename(draft: Path, path: Path) -> None:
+    """Give the file its name, unless something has that name by now."""
+    try:
+        os.link(draft, path)  # unlike a renaming, this never takes another's place
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(path) from error
+        draft.rename(path)
 
 
 def _sync(path: Path) -> None:

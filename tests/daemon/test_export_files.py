@@ -1,6 +1,8 @@
 """`collector export`: a file is there when it is whole, and wrong input is said in a sentence."""
 
 import asyncio
+import contextlib
+import errno
 import os
 import signal
 import sys
@@ -14,6 +16,8 @@ import pytest
 from collector.db import Connection, Database
 from collector.db.relations import RELATIONS
 from collector.db.store import store
+from collector.errors import OutputError
+from collector.export.target import taking_place
 from tests.conftest import Logins
 from tests.daemon.conftest import Program, Running, eventually
 from tests.daemon.stored import store_rows
@@ -51,13 +55,40 @@ def drafts(program: Program) -> list[Path]:
 
 
 @pytest.mark.usefixtures("_locked")
-async def test_ctrl_c_leaves_nothing(program: Program, sql: Connection) -> None:
-    """Neither a file nor a part of one; status 130."""
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_a_signal_leaves_nothing(
+    program: Program, sql: Connection, number: signal.Signals, expected: int
+) -> None:
+    """Neither a file nor a part of one, and nothing to read."""
     running = await blocked(program, sql)
-    status, _ = await running.stop(signal.SIGINT)
+    status, _ = await running.stop(number)
 
-    assert status == 130
+    assert status == expected
     assert drafts(program) == []
+    assert "Traceback" not in running.log.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_file_system_without_links_has_its_file_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, there: bool
+) -> None:
+    """And what has come there meanwhile stays."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "all.csv"
+    with (
+        pytest.raises(OutputError, match="there already") if there else contextlib.nullcontext(),
+        taking_place(path, force=False) as draft,
+    ):
+        draft.write_text("whole")
+        if there:
+            path.write_text("mine")
+
+    assert path.read_text() == ("mine" if there else "whole")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.usefixtures("_locked")
