@@ -4,7 +4,8 @@
 
 Needs node and npm: the Community edition runs in memory, compiled to WebAssembly, so that sizes are
 those of any server, and times are good only to be compared with each other. The first line is the
-table that `collector migrate` makes. Other lines differ from it in what they say.
+table that `collector migrate` makes. Other lines differ from it in what they say. The last two are
+about the rollups.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from benchmarks import columnstore_rollups
 from benchmarks.columnstore_rows import Row, rows
 from collector.db import Connection, Database
 from collector.db.migrate import migrate
@@ -95,6 +97,10 @@ async def main(days: float, every: int) -> int:
         shipped = size if variant is SHIPPED else shipped
         await sql.close()
         engine.drop(dsn)
+    dsn = engine.create()
+    await columnstore_rollups.measure(
+        dsn, data, lambda sql: insert(sql, SHIPPED, data, columnstore_rollups.TABLE)
+    )
     engine.close()
     verdict = "kept" if shipped <= MOST_BYTES else f"missed by {shipped - MOST_BYTES:.2f}"
     print(f"\nAt most {MOST_BYTES:g} bytes for each snapshot as shipped: {verdict}")
@@ -168,12 +174,19 @@ async def prepare(sql: Connection, variant: Variant) -> None:
     )
 
 
-async def insert(sql: Connection, variant: Variant, data: Sequence[Row]) -> None:
+async def insert(
+    sql: Connection, variant: Variant, data: Sequence[Row], table: str = "trial"
+) -> None:
     """Copy the rows in, in the order in which they arrive."""
+    *schema, name = table.split(".")
     for start in range(0, len(data), _COPY_ROWS):
         text = "".join(line(row, variant.amount) for row in data[start : start + _COPY_ROWS])
         await sql.copy_to_table(
-            "trial", source=io.BytesIO(text.encode()), columns=_COLUMNS, format="text"
+            name,
+            schema_name=schema[0] if schema else None,
+            source=io.BytesIO(text.encode()),
+            columns=_COLUMNS,
+            format="text",
         )
 
 

@@ -58,7 +58,7 @@ LEFT JOIN LATERAL (
             s.since + s.poll_interval, now() - greatest(3 * s.poll_interval, INTERVAL '1 minute'),
             s.poll_interval
         ) AS missed
-    WHERE s.venue = wanted.venue AND s.until IS NULL AND now() - s.since <= INTERVAL '7 days'
+    WHERE s.venue = wanted.venue AND s.until IS NULL AND now() - s.since <= INTERVAL '31 days'
         AND missed > now() - INTERVAL '1 day'
 ) AS silent ON true
 """

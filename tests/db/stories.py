@@ -11,7 +11,7 @@ from collector.models import DecimalText, Instrument, Outcome, Reject, Snapshot
 from collector.records import ListingRecord, PollRecord, Record, ReplyRecord
 from tests.rows import entries, instrument
 
-# More than a week ago on any day that this runs: what comes after the last poll is not missing.
+# More than a month ago on any day that this runs: what comes after the last poll is not missing.
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 NOBODY: Mapping[str, str] = {}
 

@@ -87,21 +87,48 @@ async def test_two_polls_in_one_tick_are_one_tick(database: Database, sql: Conne
     assert await sums(sql) == [(1, 1, 0)]
 
 
-async def test_a_week_without_a_poll_is_a_venue_that_was_switched_off(
+async def test_however_long_it_was_down_every_tick_between_two_polls_is_missing(
     database: Database, sql: Connection
 ) -> None:
-    """Seven days to the minute are an outage, a minute more is none."""
-    off = Story(database, venue="bitget")
-    off.poll(0)
-    off.poll(7 * 1440 + 1)
-    await off.store()
-    down = Story(database, venue="htx")
-    down.poll(0)
-    down.poll(7 * 1440)
-    await down.store()
+    """Up to 366 days, to the hour; what is beyond is not counted."""
+    year = 366 * 24 * 60
+    for venue, minutes in (("bitget", year + 60), ("htx", year), ("synthetix", 8 * 1440)):
+        story = Story(database, venue=venue, base=NOON - timedelta(days=400))
+        story.poll(0, interval=3600.0)
+        story.poll(minutes, interval=3600.0)
+        await story.store()
 
-    found = await sql.fetch("SELECT venue, sum(missing) FROM venue_coverage GROUP BY 1 ORDER BY 1")
-    assert [tuple(row) for row in found] == [("bitget", 0), ("htx", 7 * 1440 - 1)]
+    for missing in (
+        "SELECT venue, sum(missing) FROM venue_coverage",
+        "SELECT venue, count(*) FILTER (WHERE outcome = 'missing') FROM venue_ticks",
+    ):
+        found = await sql.fetch(f"{missing} GROUP BY 1 ORDER BY 1")
+        assert [tuple(row) for row in found] == [
+            ("bitget", 0),
+            ("htx", 366 * 24 - 1),
+            ("synthetix", 8 * 24 - 1),
+        ]
+
+
+async def test_a_venue_that_is_polled_no_more_is_not_missed_for_ever(
+    database: Database, sql: Connection
+) -> None:
+    """For a month it is; and when it is polled again, the time before is missing after all."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    for venue, days in (("htx", 30), ("bitget", 32)):
+        story = Story(database, venue=venue, base=now - timedelta(days=days))
+        story.poll(0, interval=3600.0)
+        await story.store()
+    counts = "SELECT venue, sum(missing) FROM venue_coverage GROUP BY 1 ORDER BY 1"
+    assert [tuple(row) for row in await sql.fetch(counts)] == [
+        ("bitget", 0),
+        ("htx", 30 * 24 - 3),
+    ]
+
+    again = Story(database, venue="bitget", base=now)
+    again.poll(-60, interval=3600.0)
+    await again.store()
+    assert (await sql.fetch(counts))[0]["sum"] == 32 * 24 - 2
 
 
 async def test_nothing_is_missing_where_no_interval_is_known(
