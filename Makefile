@@ -69,6 +69,12 @@ database: $(READY) ## Measure sizes and queries with MILLIONS (50) of snapshots
 	@$(WITH_DATABASE) database -- env PYTHONPATH=. $(BIN)/python -m benchmarks.database \
 	  --millions $(or $(MILLIONS),50)
 
+.PHONY: storing
+storing: $(READY) ## Measure the way from the journal into the hypertable with MINUTES (120) of polls
+	@$(PYTHON) scripts/timescaledb.py drop storing
+	@$(WITH_DATABASE) storing -- env PYTHONPATH=. $(BIN)/python -m benchmarks.storing \
+	  --minutes $(or $(MINUTES),120)
+
 .PHONY: columnstore
 columnstore: $(READY) ## Measure what a snapshot takes in the columnstore: DAYS=7 EVERY=40
 	@PYTHONPATH=scripts $(BIN)/python -m benchmarks.columnstore \
