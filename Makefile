@@ -38,6 +38,7 @@ test: $(READY) ## Run everything that CI runs: format, lint, imports, types, aud
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 	@$(BIN)/python scripts/audit.py requirements.txt
+	@PYTHONPATH=scripts $(BIN)/python -m tests.community.engine
 	@$(WITH_DATABASE) test --fast -- $(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
 .PHONY: torture

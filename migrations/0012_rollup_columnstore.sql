@@ -1,7 +1,8 @@
 -- The columnstore for rollups, on Community: five minutes take 198 bytes a row without it, which is
 -- 40 for each snapshot, where the snapshot itself takes 12. Days stay as they are: they are few.
 --
--- A late row is refreshed into a compressed chunk, and the policy compresses what that has loosened.
+-- A late row is refreshed into a compressed chunk, and the policy compresses what that has loosened: an
+-- aggregate may be refreshed and compressed in the same range since 2.19 (timescale/timescaledb#7656).
 
 CREATE FUNCTION collector_storage.compressible_rollups() RETURNS TABLE (
     name text, hypertable text, chunks interval, enabled boolean

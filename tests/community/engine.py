@@ -85,3 +85,9 @@ class Engine:
         if not answer:
             raise EngineError(f"node ended, asked for {order!r}: see its standard error")
         return answer
+
+
+if __name__ == "__main__":
+    # Beforehand, so that no test's time goes by while something is fetched.
+    if missing() is None:
+        install()
