@@ -73,6 +73,19 @@ async def test_coverage_is_at_most_one(database: Database, sql: Connection) -> N
 
 
 @pytest.mark.parametrize("view", ["open_interest_5m", "open_interest_1h", "open_interest_1d"])
+async def test_coverage_is_null_where_nobody_knows_the_ticks(
+    database: Database, sql: Connection, view: str
+) -> None:
+    """Of rows from before polls were kept, say: it is not taken for complete."""
+    story = Story(database)
+    story.poll(0, {"BTC-USDT": "1"})
+    await story.store()
+    await sql.execute("DELETE FROM collector_storage.ticks")
+
+    assert [row[1:] for row in await carried(sql, view)] == [(1, None, None)]
+
+
+@pytest.mark.parametrize("view", ["open_interest_5m", "open_interest_1h", "open_interest_1d"])
 async def test_coverage_costs_nothing_where_it_is_not_asked_for(
     database: Database, sql: Connection, view: str
 ) -> None:
