@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 
 from collector.db import Connection
 from collector.simulator import Simulator, SimulatorOptions
+from collector.venues import VENUES
 
 WAIT_SECONDS = 30.0
 
@@ -85,6 +86,14 @@ class Program:
         status = running.process.returncode
         assert status is not None
         return status, output.decode(), running.log.read_text(encoding="utf-8")
+
+
+def sides() -> Sequence[str]:
+    """Return what `migrate` says of how venues count, in a database that knows nothing of it."""
+    return [
+        f"venues: {name}: sides {spec.sides.sides} ({spec.sides.basis})"
+        for name, spec in VENUES.items()
+    ]
 
 
 @pytest.fixture

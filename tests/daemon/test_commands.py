@@ -8,8 +8,7 @@ import pytest
 from collector.cli import cli
 from collector.db.migrate import shipped
 from collector.simulator import Simulator
-from collector.venues import VENUES
-from tests.daemon.conftest import Program
+from tests.daemon.conftest import Program, sides
 
 pytestmark = pytest.mark.db
 
@@ -103,14 +102,6 @@ async def test_check_without_venues_guesses_and_says_so(program: Program, unused
     assert "bitget could not be asked, its number is a guess" in output
 
 
-def sides(change: str) -> str:
-    """Return what is said of how venues count."""
-    return "".join(
-        f"{change} venues: {name}: sides {spec.sides.sides} ({spec.sides.basis})\n"
-        for name, spec in VENUES.items()
-    )
-
-
 async def test_migrate_plans_applies_and_is_done(program: Program, empty_dsn: str) -> None:
     """The plan changes nothing; the second run has nothing to do."""
     program.set(database__dsn=empty_dsn)
@@ -120,14 +111,15 @@ async def test_migrate_plans_applies_and_is_done(program: Program, empty_dsn: st
         0,
         "".join(f"would apply {name}\n" for name in names)
         + "would change the policies to: compress_after 14d, keep_for forever,"
-        " keep_rollups_for forever\n" + sides("would change"),
+        " keep_rollups_for forever\n" + "".join(f"would change {line}\n" for line in sides()),
         "",
     )
     assert await program.run("migrate") == (
         0,
         "".join(f"applied {name}\n" for name in names)
         + "changed database.compress_after: 14 days, was never"
-        " (the Apache edition has no columnstore)\n" + sides("changed"),
+        " (the Apache edition has no columnstore)\n"
+        + "".join(f"changed {line}\n" for line in sides()),
         "",
     )
     assert await program.run("migrate") == (0, "nothing to do, the schema is up to date\n", "")
