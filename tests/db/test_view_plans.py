@@ -71,6 +71,18 @@ async def test_a_comparable_series_is_read_like_the_raw_one(weeks: Filled, sql: 
     )
 
 
+async def test_what_asks_for_no_name_reads_no_names(weeks: Filled, sql: Connection) -> None:
+    """The first thing that somebody asks of a table: how many, and up to when?"""
+    del weeks
+    for query, names in (
+        ("SELECT count(*) FROM open_interest", False),
+        ("SELECT max(exchange_ts) FROM open_interest", False),
+        ("SELECT count(*) FROM open_interest WHERE venue = 'htx'", True),
+    ):
+        plan = await sql.fetch(f"EXPLAIN (COSTS OFF) {query}")
+        assert names == any(" on series" in line for (line,) in plan), query
+
+
 async def test_the_latest_are_read_from_no_chunk(weeks: Filled, sql: Connection) -> None:
     """However old the table is."""
     del weeks
