@@ -218,10 +218,8 @@ MUTANTS = (
     Mutant(
         "swap the two clocks",
         "collector/db/batch.py",
-        "            snapshot.exchange_ts.isoformat(),\n"
-        "            self.received_at.isoformat(),\n",
-        "            self.received_at.isoformat(),\n"
-        "            snapshot.exchange_ts.isoformat(),\n",
+        "            snapshot.exchange_ts.isoformat(),\n            self.polled_at.isoformat(),\n",
+        "            self.polled_at.isoformat(),\n            snapshot.exchange_ts.isoformat(),\n",
         _STORE,
     ),
     Mutant(
@@ -298,8 +296,8 @@ MUTANTS = (
     Mutant(
         "a connection taken for the network",
         "collector/limits/__init__.py",
-        "        self._sent_at = now\n\n    def answered",
-        "\n    def answered",
+        "        self._sent_at = now\n        self._has_left = True",
+        "        self._has_left = True",
         ("tests/limits/test_credit.py",),
     ),
 )

@@ -19,23 +19,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mutants import FUZZER, JOURNAL, MUTANTS, Mutant
+from mutants_database import DATABASE
 
 ROOT = Path(__file__).parents[1]
 _TIMEOUT = 600
+ALL = (*MUTANTS, *FUZZER, *JOURNAL, *DATABASE)
+
 _NOTICED = 1
 """Pytest's status where tests were run and some failed; any other is no proof."""
 
 
 def main(words: Sequence[str]) -> int:
     """Make the mistakes whose names have one of the words; return the exit status."""
-    chosen = [
-        each
-        for each in (*MUTANTS, *FUZZER, *JOURNAL)
-        if not words or any(word in each.name for word in words)
-    ]
-    misplaced = [each for each in chosen if _count(ROOT, each) != 1]
+    chosen = [each for each in ALL if not words or any(word in each.name for word in words)]
+    misplaced = [each for each in chosen if count(ROOT, each) != 1]
     for each in misplaced:
-        _say(f"{each.name}: {_count(ROOT, each)} times in {each.file}, must be once:\n{each.old}")
+        _say(f"{each.name}: {count(ROOT, each)} times in {each.file}, must be once:\n{each.old}")
     if misplaced or not chosen:
         return 1
     with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
@@ -118,7 +117,8 @@ def _copy(to: Path) -> None:
         raise SystemExit(f"Python imports {found.stdout.strip()}, not the copy")
 
 
-def _count(root: Path, mutant: Mutant) -> int:
+def count(root: Path, mutant: Mutant) -> int:
+    """Return how often the text that a mistake changes is in its file."""
     file = root / mutant.file
     return file.read_text(encoding="utf-8").count(mutant.old) if file.exists() else 0
 
