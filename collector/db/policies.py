@@ -116,6 +116,7 @@ async def reconcile(connection: Connection, wanted: Policies) -> Sequence[str]:
     """
     edition = await connection.fetchval(_EDITION)
     lines = [line for (line,) in await connection.fetch(_BUILD, edition)]
+    # First, since it says how long the chunks are that are filled then.
     lines += await _lines(connection, _COLUMNSTORE, wanted.compress_after, apply=True)
     if await connection.fetchval(_AGGREGATES):
         await _fill(connection)
