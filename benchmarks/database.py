@@ -5,12 +5,14 @@
 
 In the database of COLLECTOR__DATABASE__DSN, which keeps its rows: what is asked for beyond them is
 added. Each question is asked six times on one connection, as psql would, planning included; the
-first time is thrown away, and the median of the others and the slowest are printed.
+first time is thrown away, and the median of the others and the slowest are printed. Beside them is
+what its plan reads: pages of 8 kB, and chunks of snapshots.
 """
 
 import argparse
 import asyncio
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -98,6 +100,10 @@ _SIZES = """
 SELECT sum(table_bytes), sum(index_bytes), sum(total_bytes), count(*)
 FROM chunks_detailed_size('collector_storage.open_interest')
 """
+_CHUNKS = """
+SELECT chunk_name FROM timescaledb_information.chunks
+WHERE (hypertable_schema, hypertable_name) = ('collector_storage', 'open_interest')
+"""
 _OLDEST = "SELECT min(polled_at) FROM polls"
 
 # What is added behind hours and chunks that are over does not come through the sink, which would
@@ -137,7 +143,20 @@ async def _sizes(connection: Connection) -> None:
     )
 
 
-async def _ask(connection: Connection, question: Question, *, plans: bool) -> bool:
+def _executed(plan: Sequence[str]) -> set[str]:
+    """Return the names in those lines of a plan that were executed."""
+    return {word for line in plan if "never executed" not in line for word in line.split()}
+
+
+def _pages(plan: Sequence[str]) -> int:
+    """Return how many pages a plan read, in memory or not: its first line of buffers has all."""
+    buffers = next((line for line in plan if "Buffers: shared" in line), "")
+    return sum(int(count) for count in re.findall(r"(?:hit|read)=(\d+)", buffers))
+
+
+async def _ask(
+    connection: Connection, question: Question, chunks: Sequence[str], *, plans: bool
+) -> bool:
     """Print how long it takes; tell whether that is what was asked for."""
     took: list[float] = []
     rows: Sequence[object] = ()
@@ -147,10 +166,15 @@ async def _ask(connection: Connection, question: Question, *, plans: bool) -> bo
         took.append((time.perf_counter() - started) * 1000)
     middle, slowest = median(took[1:]), max(took[1:])
     bound = "" if question.most_ms is None else f"{question.most_ms:.0f} ms"
-    print(f"{question.name:50}{len(rows):8,}{middle:10.1f} ms{slowest:10.1f} ms{bound:>9}")
+    lines = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {question.sql}")
+    plan = [line for (line,) in lines]
+    pages, read = _pages(plan), sum(chunk in _executed(plan) for chunk in chunks)
+    print(
+        f"{question.name:50}{len(rows):8,}{middle:10.1f} ms{slowest:10.1f} ms{bound:>9}"
+        f"{pages:8,}{read:8}"
+    )
     if plans:
-        lines = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {question.sql}")
-        print("\n".join(f"    {line}" for (line,) in lines), flush=True)
+        print("\n".join(f"    {line}" for line in plan), flush=True)
     return question.most_ms is None or middle <= question.most_ms
 
 
@@ -166,8 +190,11 @@ async def _run(dsn: str, millions: float, *, plans: bool) -> bool:
         # The rows of the last minutes, so that what is asked about now has an answer.
         await fill(connection, int(millions * 1_000_000))
         await _sizes(connection)
-        print(f"{'':50}{'rows':>8}{'median':>13}{'slowest':>13}{'bound':>9}")
-        kept = [await _ask(connection, each, plans=plans) for each in QUESTIONS]
+        chunks = [name for (name,) in await connection.fetch(_CHUNKS)]
+        print(
+            f"{'':50}{'rows':>8}{'median':>13}{'slowest':>13}{'bound':>9}{'pages':>8}{'chunks':>8}"
+        )
+        kept = [await _ask(connection, each, chunks, plans=plans) for each in QUESTIONS]
     await database.close()
     return all(kept)
 
