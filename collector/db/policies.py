@@ -71,10 +71,6 @@ class Policies:
             for days in (settings.compress_after, settings.keep_for, settings.keep_rollups_for)
         ))  # fmt: skip
 
-    def ages(self) -> tuple[timedelta | None, ...]:
-        """Return them in the order in which they are declared."""
-        return self.compress_after, self.keep_for, self.keep_rollups_for
-
     def __str__(self) -> str:
         ages = {
             "compress_after": _shown(self.compress_after, "never"),
@@ -105,8 +101,8 @@ async def plan(connection: Connection, wanted: Policies) -> Sequence[str]:
     lines = []
     if edition == "timescale" and not await connection.fetchval(_AGGREGATES):
         lines.append("the rollups become continuous aggregates, filled from the snapshots")
-    lines += await _lines(connection, _COLUMNSTORE, wanted.compress_after, apply=False)
-    return lines + await _lines(connection, _RECONCILE, edition, *wanted.ages(), apply=False)
+    lines += await _enable_columnstore(connection, wanted, apply=False)
+    return lines + await _reconcile(connection, edition, wanted, apply=False)
 
 
 async def reconcile(connection: Connection, wanted: Policies) -> Sequence[str]:
@@ -117,16 +113,26 @@ async def reconcile(connection: Connection, wanted: Policies) -> Sequence[str]:
     edition = await connection.fetchval(_EDITION)
     lines = [line for (line,) in await connection.fetch(_BUILD, edition)]
     # First, since it says how long the chunks are that are filled then.
-    lines += await _lines(connection, _COLUMNSTORE, wanted.compress_after, apply=True)
+    lines += await _enable_columnstore(connection, wanted, apply=True)
     if await connection.fetchval(_AGGREGATES):
         await _fill(connection)
-    return lines + await _lines(connection, _RECONCILE, edition, *wanted.ages(), apply=True)
+    return lines + await _reconcile(connection, edition, wanted, apply=True)
 
 
-async def _lines(
-    connection: Connection, statement: str, *settings: object, apply: bool
+async def _enable_columnstore(
+    connection: Connection, wanted: Policies, *, apply: bool
 ) -> list[str]:
-    return [line for (line,) in await connection.fetch(statement, *settings, apply)]
+    lines = await connection.fetch(_COLUMNSTORE, wanted.compress_after, apply)
+    return [line for (line,) in lines]
+
+
+async def _reconcile(
+    connection: Connection, edition: str, wanted: Policies, *, apply: bool
+) -> list[str]:
+    lines = await connection.fetch(
+        _RECONCILE, edition, wanted.compress_after, wanted.keep_for, wanted.keep_rollups_for, apply
+    )
+    return [line for (line,) in lines]
 
 
 async def _fill(connection: Connection) -> None:
