@@ -127,7 +127,7 @@ class Sink:
             if not self._schema_is_right:
                 await bring_up_to_date(self._database)
                 for change in await reconcile_sides(self._database, self._rules):
-                    log.info("sink.changed", change=change)
+                    log.info("venues.changed", change=change)
                 self._schema_is_right = True
             tally = await store(self._database, entries)
         except DatabaseError as error:

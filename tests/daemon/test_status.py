@@ -156,7 +156,7 @@ async def test_coverage_falls_while_the_collector_is_down(
     """As in `venue_coverage`: after three intervals a tick without a poll is missing."""
     await sql.execute(
         "INSERT INTO polls SELECT 'htx', tick, tick, tick, 'ok', 1, 1, 3, 2, 0, 1, 0, NULL,"
-        " '1 min' FROM (SELECT now() - INTERVAL '63.5 min') AS t (tick);"
+        " '1 min' FROM (SELECT now() - INTERVAL '63.1 min') AS t (tick);"
         " SELECT collector_storage.count_ticks(array_agg(venue), array_agg(polled_at)) FROM polls"
     )
     _, told = await asked(program)

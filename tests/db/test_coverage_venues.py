@@ -114,7 +114,8 @@ async def test_a_venue_that_is_polled_no_more_is_not_missed_for_ever(
     database: Database, sql: Connection
 ) -> None:
     """For a month it is; and when it is polled again, the time before is missing after all."""
-    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    # Half an hour from the moment at which one more is missing.
+    now = datetime.now(UTC) - timedelta(minutes=30)
     for venue, days in (("htx", 30), ("bitget", 32)):
         story = Story(database, venue=venue, base=now - timedelta(days=days))
         story.poll(0, interval=3600.0)
