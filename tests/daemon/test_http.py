@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import psutil
 import pytest
 
+from collector.venues import VENUES
 from tests.daemon.conftest import Program, Running, eventually
 
 pytestmark = pytest.mark.db
@@ -45,10 +46,16 @@ def polls(daemon: Running) -> list[dict[str, object]]:
 async def test_no_client_disturbs_the_polls_or_makes_the_process_grow(
     program: Program, unused_port: int
 ) -> None:
-    """Sixty clients that behave badly: every tick has its poll, memory and descriptors stay."""
+    """Sixty clients that behave badly: every tick has its poll, and afterwards nothing is left."""
     program.set(http__port=unused_port)
     daemon = await program.start("run")
-    await daemon.logged("poll.done", venue="bitget")
+
+    async def warm() -> bool:
+        """Each venue was polled, and one of them twice: the connections are there by now."""
+        names = [event["venue"] for event in daemon.events("poll.done")]
+        return len(set(names)) == len(VENUES) and names.count("htx") > 1
+
+    await eventually(warm)
     process = psutil.Process(daemon.process.pid)
     listening = {each.laddr for each in process.net_connections() if each.status == "LISTEN"}
     memory, descriptors = process.memory_info().rss, process.num_fds()
@@ -63,10 +70,15 @@ async def test_no_client_disturbs_the_polls_or_makes_the_process_grow(
 
     await eventually(polled)
     grown = process.memory_info().rss - memory
-    more = process.num_fds() - descriptors
     for attacker in attackers:
         attacker.cancel()
     await asyncio.wait(attackers)
+
+    async def let_go() -> bool:
+        """No connection is left of those that came every few hundredths of a second."""
+        return process.num_fds() <= descriptors + 10
+
+    await eventually(let_go)
     status, _ = await daemon.stop()
 
     done = polls(daemon)
@@ -78,5 +90,4 @@ async def test_no_client_disturbs_the_polls_or_makes_the_process_grow(
     assert {event["outcome"] for event in done} == {"ok"}
     assert gaps == {timedelta(seconds=1)}
     assert grown < 2**25
-    assert more <= 60
     assert not [event for event in daemon.events() if str(event["event"]).startswith("Error")]
