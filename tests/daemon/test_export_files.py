@@ -27,7 +27,8 @@ pytestmark = pytest.mark.db
 
 WAITING = (
     "SELECT count(*) = 1 FROM pg_stat_activity"
-    " WHERE application_name = 'collector export' AND wait_event_type = 'Lock'"
+    " WHERE datname = current_database() AND application_name = 'collector export'"
+    " AND wait_event_type = 'Lock'"
 )
 LOCK = "BEGIN; LOCK TABLE collector_storage.open_interest IN ACCESS EXCLUSIVE MODE"
 
@@ -97,7 +98,7 @@ async def test_a_database_that_goes_away_leaves_nothing(program: Program, sql: C
     running = await blocked(program, sql)
     await sql.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE application_name = 'collector export'"
+        " WHERE datname = current_database() AND application_name = 'collector export'"
     )
     status = await asyncio.wait_for(running.process.wait(), 30)
 

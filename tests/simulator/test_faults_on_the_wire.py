@@ -206,11 +206,11 @@ async def test_cut_json_is_whole_http(start: Start) -> None:
 
 
 async def test_a_slow_body_drips(start: Start) -> None:
-    """The body is whole, and takes about as long as the parameter says."""
+    """The body is whole, and takes about as long as the parameter says, if not longer."""
     simulator = await start(faults=("htx:slow-body:1:0.4",))
     began = asyncio.get_running_loop().time()
     head, body = await bytes_of(simulator)
-    assert 0.3 < asyncio.get_running_loop().time() - began < 2
+    assert 0.3 < asyncio.get_running_loop().time() - began < 4
     assert declared(head) == len(body)
     assert json.loads(body)["status"] == "ok"
 
