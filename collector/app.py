@@ -5,19 +5,21 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from collector.config import require_dsn
 from collector.db import Database
 from collector.db.policies import Policies
+from collector.errors import JournalError
 from collector.health import Health
 from collector.http import Patience, VenueClient, open_session
 from collector.instruments import Instruments
 from collector.journal import Journal
 from collector.limits import Limiter
 from collector.poll import Poller
+from collector.records import PauseRecord
 from collector.schedule import Schedule, WallClock
 from collector.server import serve
 from collector.settings import Settings, VenueSettings
@@ -74,6 +76,7 @@ async def run(settings: Settings) -> None:
         journal = await parts.enter_async_context(
             Journal(settings.journal.path, settings.journal.max_bytes)
         )
+        await _tell_pauses(journal, settings)
         database = Database(dsn)
         parts.push_async_callback(database.close)
         limiter, asking = await parts.enter_async_context(
@@ -103,6 +106,23 @@ async def run(settings: Settings) -> None:
         await schedule.stop(_POLLS_END_SECONDS)
         await _drain(sink, draining)
         log.info("collector.stopped", rows_left_in_journal=journal.depth.rows)
+
+
+async def _tell_pauses(journal: Journal, settings: Settings) -> None:
+    """Tell the database of venues that are switched off now, so that nobody misses them.
+
+    Only of those that were polled with this journal: another collector may poll the others.
+    """
+    for name, its in settings.venues.items():
+        if its.enabled or await journal.kept_listing(name) is None:
+            continue
+        try:
+            await journal.append(PauseRecord(venue=name, since=datetime.now(UTC)))
+            await journal.forget_listing(name)
+        except JournalError as error:
+            log.warning("venue.pause_not_told", venue=name, error=str(error))
+        else:
+            log.info("venue.switched_off", venue=name)
 
 
 async def _put_on(

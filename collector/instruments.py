@@ -167,7 +167,9 @@ class Instruments:
         self.stale = False
         if self._keep is not None:
             rejects = [reject for listing in listings for reject in listing.rejects]
-            instruments = list(fresh.values())
+            instruments = [
+                replace(each, selected=self._wanted(each.symbol)) for each in fresh.values()
+            ]
             await self._keep(
                 ListingRecord(
                     venue=venue,

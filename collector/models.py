@@ -81,6 +81,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """The venue's own division of its instruments, where its API wants it back."""
     active: bool = True
     """Whether the venue is expected to report open interest for it now."""
+    selected: bool = True
+    """Whether the user wants it; see `include` and `exclude`."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

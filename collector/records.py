@@ -59,7 +59,16 @@ class ListingRecord(msgspec.Struct, frozen=True, kw_only=True, tag="listing"):
     rows: ClassVar[int] = 0
 
 
-Record = ReplyRecord | PollRecord | ListingRecord
+class PauseRecord(msgspec.Struct, frozen=True, kw_only=True, tag="pause"):
+    """The collector was started without a venue that it polled before."""
+
+    venue: str
+    since: datetime
+
+    rows: ClassVar[int] = 0
+
+
+Record = ReplyRecord | PollRecord | ListingRecord | PauseRecord
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)

@@ -100,6 +100,23 @@ async def test_a_fresh_list_is_handed_on() -> None:
     ]
 
 
+async def test_a_list_says_what_is_wanted_of_it() -> None:
+    """All that the venue lists is handed on; what the user leaves out is marked."""
+    kept: list[ListingRecord] = []
+
+    async def keep(record: ListingRecord) -> None:
+        kept.append(record)
+
+    found, _ = instruments(FakeHtx(["BTC-USDT", "ETH-USDT"], {}), exclude=["ETH-*"])
+    found.keep_with(keep)
+    await found.refresh(NEVER)
+
+    assert {each.symbol: each.selected for each in kept[0].instruments} == {
+        "BTC-USDT": True,
+        "ETH-USDT": False,
+    }
+
+
 async def test_a_list_that_has_lost_half_is_believed_the_second_time() -> None:
     """One reply that is cut short does not stop the polling of hundreds."""
     htx = FakeHtx([f"C{number}-USDT" for number in range(20)], {})

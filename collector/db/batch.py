@@ -9,7 +9,7 @@ import msgspec
 
 from collector.errors import RowsRefused
 from collector.models import Instrument, Outcome, Snapshot
-from collector.records import ListingRecord, PollRecord, Record, ReplyRecord
+from collector.records import ListingRecord, PauseRecord, PollRecord, Record, ReplyRecord
 
 _MOST_MS = 2**31 - 1
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -91,6 +91,8 @@ class Batch:
     rejects: list[RejectRow] = field(default_factory=list)
     polls: dict[tuple[str, datetime], Poll] = field(default_factory=lambda: defaultdict(Poll))
     listings: list[ListingRecord] = field(default_factory=list)
+    pauses: list[tuple[str, datetime]] = field(default_factory=list)
+    """Venue, and since when it is switched off."""
     refused: int = 0
     """Rows that the database did not take."""
 
@@ -104,6 +106,8 @@ class Batch:
                     batch._add_reply(record)
                 case PollRecord():
                     batch._add_poll(record)
+                case PauseRecord():
+                    batch.pauses.append((record.venue, record.since))
                 case ListingRecord():
                     batch.listings.append(record)
                     for reject in record.rejects:

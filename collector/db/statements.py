@@ -140,17 +140,22 @@ ON CONFLICT (venue, polled_at) DO UPDATE SET
     poll_interval = coalesce(excluded.poll_interval, p.poll_interval)
 """
 
+INSERT_PAUSE = """
+INSERT INTO collector_storage.pauses (venue, since) VALUES ($1, $2) ON CONFLICT DO NOTHING
+"""
+
 COUNT_TICKS = "SELECT collector_storage.count_ticks($1::text[], $2::timestamptz[])"
 
 UPSERT_INSTRUMENT = """
 INSERT INTO instruments AS i (
     venue, symbol, base, quote, settle, kind, contract_size, expires_at, sides, product_type,
-    active, first_seen_at, last_seen_at
-) VALUES ($1, $2, $3, $4, $5, $6, ($7::text)::numeric, $8, $9, $10, $11, $12, $12)
+    active, selected, first_seen_at, last_seen_at
+) VALUES ($1, $2, $3, $4, $5, $6, ($7::text)::numeric, $8, $9, $10, $11, $12, $13, $13)
 ON CONFLICT (venue, symbol) DO UPDATE SET
     base = excluded.base, quote = excluded.quote, settle = excluded.settle, kind = excluded.kind,
     contract_size = excluded.contract_size, expires_at = excluded.expires_at,
     sides = excluded.sides, product_type = excluded.product_type, active = excluded.active,
+    selected = excluded.selected,
     first_seen_at = least(i.first_seen_at, excluded.first_seen_at),
     last_seen_at = greatest(i.last_seen_at, excluded.last_seen_at)
 """

@@ -42,6 +42,7 @@ async def store(database: Database, entries: Sequence[Entry]) -> Tally:
             _doubt(batch)
             await _insert_rejects(connection, batch)
             await _upsert_polls(connection, batch)
+            await _count_ticks(connection, batch)
             await _move_marks(connection, entries)
     return batch.total()
 
@@ -133,8 +134,13 @@ async def _upsert_polls(connection: Connection, batch: Batch) -> None:
             for (venue, polled_at), poll in sorted(batch.polls.items())
         ],
     )
-    if batch.polls:
-        await connection.execute(sql.COUNT_TICKS, *zip(*batch.polls, strict=True))
+
+
+async def _count_ticks(connection: Connection, batch: Batch) -> None:
+    """Count what was to be polled, anew where there are new polls or none are due."""
+    await connection.executemany(sql.INSERT_PAUSE, batch.pauses)
+    if moments := [*batch.polls, *batch.pauses]:
+        await connection.execute(sql.COUNT_TICKS, *zip(*moments, strict=True))
 
 
 async def _upsert_instruments(connection: Connection, batch: Batch, listing: ListingRecord) -> None:
@@ -153,6 +159,7 @@ async def _upsert_instruments(connection: Connection, batch: Batch, listing: Lis
             instrument.sides,
             instrument.product_type,
             instrument.active,
+            instrument.selected,
             listing.listed_at,
         )
 

@@ -193,6 +193,10 @@ class Journal:
         self._tell_of_notes()
         return listing
 
+    async def forget_listing(self, venue: str) -> None:
+        """Forget what a venue lists."""
+        await self._do(lambda _: self._notes.forget_listing(venue))
+
     def _open(self) -> Log:
         """Open what lies at the path, whatever it is."""
         older.take_over(self.path, self._disk)

@@ -62,6 +62,11 @@ class Notes:
         """Remember what a venue lists."""
         self._write(self._folder / f"listing-{listing.venue}", records.encode(listing))
 
+    def forget_listing(self, venue: str) -> None:
+        """Forget what a venue lists."""
+        self._disk.unlink(self._folder / f"listing-{venue}")
+        self._disk.sync_folder(self._folder)
+
     def _read(self, path: Path) -> bytes | None:
         data = self._disk.read(path)
         body = data[_CHECK_BYTES:]

@@ -22,6 +22,8 @@ WRITER = {
     "SELECT on collector_storage.ticks",
     "INSERT on collector_storage.ticks",
     "DELETE on collector_storage.ticks",
+    "SELECT on collector_storage.pauses",
+    "INSERT on collector_storage.pauses",
     "SELECT on open_interest",
     "SELECT on instruments",
     "INSERT on instruments",
@@ -59,6 +61,7 @@ ANALYST = {
     "SELECT on contract_parity",
     "SELECT on venue_ticks",
     "SELECT on venue_coverage",
+    "SELECT on venue_pauses",
     "SELECT on instrument_spans",
     "SELECT on future relations",
 }

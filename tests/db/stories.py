@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from collector.db import Database
 from collector.db.store import store
 from collector.models import DecimalText, Instrument, Outcome, Reject, Snapshot
-from collector.records import ListingRecord, PollRecord, Record, ReplyRecord
+from collector.records import ListingRecord, PauseRecord, PollRecord, Record, ReplyRecord
 from tests.rows import entries, instrument
 
 # More than a month ago on any day that this runs: what comes after the last poll is not missing.
@@ -79,10 +79,21 @@ class Story:
                 )
             )
 
-    def listing(self, minute: float, *symbols: str, inactive: Sequence[str] = ()) -> None:
+    def pause(self, minute: float) -> None:
+        """Start the collector without the venue."""
+        self.records.append(PauseRecord(venue=self.venue, since=at(minute, self.base)))
+
+    def listing(
+        self,
+        minute: float,
+        *symbols: str,
+        inactive: Sequence[str] = (),
+        excluded: Sequence[str] = (),
+    ) -> None:
         """Ask the venue what it lists."""
         listed: list[Instrument] = [instrument(symbol) for symbol in symbols]
         listed += [instrument(symbol, active=False) for symbol in inactive]
+        listed += [instrument(symbol, selected=False) for symbol in excluded]
         self.records.append(
             ListingRecord(
                 venue=self.venue, listed_at=at(minute, self.base), instruments=listed, rejects=[]

@@ -131,6 +131,7 @@ async def test_everything_is_explained(sql: Connection) -> None:
         " AND obj_description(c.oid, 'pg_class') IS NULL",
         [
             *("venue_ticks", "venue_coverage", "instrument_spans", "ticks", "silences"),
+            *("venue_pauses", "pauses"),
             *("open_interest_tick", "open_interest_covered", "open_interest_gap"),
             *("open_interest_ticks", "open_interest_coverage", "open_interest_gaps"),
             *("open_interest_5m", "open_interest_1h", "open_interest_1d", "count_ticks"),

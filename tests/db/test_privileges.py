@@ -13,6 +13,7 @@ from collector.db.venues import reconcile_sides
 from collector.demo import QUESTION
 from collector.errors import DatabaseError
 from collector.models import Basis, Reject, Sides, SidesRule
+from collector.records import PauseRecord
 from collector.sink import bring_up_to_date
 from tests.conftest import Logins
 from tests.db.rights import ANALYST, EVERYBODY, GRANTED, WRITER
@@ -37,7 +38,8 @@ async def everything_that_the_daemon_does(database: Database) -> Tally:
     refused = Reject(reason="size: null", raw="{}", symbol="A")
     total = Tally()
     for first, amount in ((1, "1"), (11, "2")):
-        records = (listing(instrument()), reply(snapshot("A", amount), rejects=[refused]), poll())
+        of_a_poll = (reply(snapshot("A", amount), rejects=[refused]), poll())
+        records = (listing(instrument()), *of_a_poll, PauseRecord(venue="bitget", since=MOMENT))
         total = await store(database, entries(*records, first=first))
     async with database.session() as connection:
         assert await connection.fetch(QUESTION)
@@ -159,7 +161,7 @@ async def test_the_analyst_can_read_all_that_is_for_people(
     for view in (*by_asset, "implied_price", "contract_parity", "top_movers()"):
         assert await analyst.fetchval(f"SELECT count(*) FROM {view}") == 0
     day = "'2026-11-21', '2026-11-22'"
-    covered = ("venue_coverage", "venue_ticks", "instrument_spans")
+    covered = ("venue_coverage", "venue_ticks", "venue_pauses", "instrument_spans")
     for source in (
         *covered,
         f"open_interest_ticks('bitget', 'A', {day})",

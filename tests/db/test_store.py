@@ -225,6 +225,7 @@ async def test_instruments_keep_their_first_and_last_sight(
         "settle": "USDT",
         "asset": "BTC",
         "units": 1,
+        "selected": True,
     }
     common |= {"sides": "unknown", "product_type": None, "first_seen_at": TICK}
     assert [dict(row) for row in found] == [

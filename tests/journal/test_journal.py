@@ -226,6 +226,18 @@ async def test_a_listing_is_remembered(path: Path) -> None:
         assert await journal.kept_listing("htx") is None
 
 
+async def test_a_listing_is_forgotten(path: Path) -> None:
+    """Of one venue, for good; that there is none is no error."""
+    async with Journal(path, MEGABYTES) as journal:
+        await journal.keep_listing(listing(instrument("A")))
+        await journal.forget_listing("htx")
+        assert await journal.kept_listing("bitget") is not None
+        await journal.forget_listing("bitget")
+        assert await journal.kept_listing("bitget") is None
+    async with Journal(path, MEGABYTES) as journal:
+        assert await journal.kept_listing("bitget") is None
+
+
 async def test_waiting_ends_when_something_comes_and_when_all_is_gone(path: Path) -> None:
     """The sink sleeps until there is work, a stop until there is none."""
     async with Journal(path, MEGABYTES) as journal:

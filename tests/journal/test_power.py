@@ -76,6 +76,8 @@ async def live(history: History, path: Path, seed: int) -> None:
                 if chance.random() < 0.1:
                     await journal.begin_poll("htx", TICK, STARTED)
                     await journal.keep_listing(listing(instrument("A")))
+                if chance.random() < 0.05:
+                    await journal.forget_listing("bitget")
             if chance.random() < 0.5:
                 await history.forget(journal, 10**9)
 
