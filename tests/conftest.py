@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator
@@ -18,6 +19,10 @@ from collector.db.migrate import migrate
 
 # As `log.configure` has it: whoever retries tells of it, and tests look at what is told.
 stamina.instrumentation.set_on_retry_hooks([])
+
+# What a shell runs in the background ignores Ctrl-C, and so would all that is started from here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NEEDED = "COLLECTOR__DATABASE__DSN"
 
