@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -55,28 +56,32 @@ class Upkeep:
             self._work.cancel()
 
     async def _try(self) -> None:
+        # Each by itself: what somebody reads for hours cannot be packed or dropped, and that is no
+        # reason to leave the rest undone.
+        errors = [
+            await self._attempt(each) for each in (self._finish_hours, self._drop, self._pack)
+        ]
+        self._failed = any(errors)
+
+    async def _attempt(self, work: Callable[[Connection], Awaitable[None]]) -> bool:
+        """Do a part of it; tell whether the database refused it."""
         try:
             async with self._database.session() as connection:
                 # The sink brings the schema up to date, or says why it cannot.
                 if await pending(connection, shipped()):
-                    return
+                    return False
                 if not self._reconciled:
                     await self._reconcile(connection)
                     self._reconciled = True
-                await self._finish_hours(connection)
-                if (packed := await db.pack_chunk(connection, _PACKED_AFTER)) is not None:
-                    log.info("upkeep.packed", chunk=packed)
-                for relation, dropped in await db.drop_expired(connection):
-                    log.info("upkeep.dropped", relation=relation, dropped=dropped)
+                await work(connection)
         except MigrationError as error:
             log.debug("upkeep.not_yet", error=str(error))
         except DatabaseError as error:
             # That the database is away is said by the sink, which notices it sooner.
             away = error.sqlstate is None
             (log.debug if away or self._failed else log.warning)("upkeep.failed", error=str(error))
-            self._failed = not away
-        else:
-            self._failed = False
+            return not away
+        return False
 
     async def _reconcile(self, connection: Connection) -> None:
         """Bring the policies to what is configured, or say who can."""
@@ -101,3 +106,11 @@ class Upkeep:
             hours, before = hours + 1, ended
         if before is not None:
             log.info("upkeep.hours_finished", hours=hours, before=before.isoformat())
+
+    async def _drop(self, connection: Connection) -> None:
+        for relation, dropped in await db.drop_expired(connection):
+            log.info("upkeep.dropped", relation=relation, dropped=dropped)
+
+    async def _pack(self, connection: Connection) -> None:
+        if (packed := await db.pack_chunk(connection, _PACKED_AFTER)) is not None:
+            log.info("upkeep.packed", chunk=packed)

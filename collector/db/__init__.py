@@ -15,13 +15,16 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _CONNECT_SECONDS = 10
 _COMMAND_SECONDS = 60
 
-_LET_GO = """
+_SESSION = """
+SET default_transaction_isolation = 'read committed'; SET statement_timeout = 0;
 SET idle_in_transaction_session_timeout = '15s';
 SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4;
 SET tcp_user_timeout = '30s'
 """
-"""When the server gives up a session whose collector is gone without a word. Its transaction holds
-a lock that the next session waits for, and the server's own patience is two hours."""
+"""What a session relies on, whatever the database or the role has set: each statement sees what was
+committed before it, and how long it may take is ours to say. And when the server gives up a session
+whose collector is gone without a word: its transaction holds a lock that the next session waits
+for, and the server's own patience is two hours."""
 
 _ABOUT_THE_DATA = (
     asyncpg.DataError,  # class 22: out of range, not a number, not in this encoding
@@ -80,7 +83,7 @@ class Database:
                 server_settings={"application_name": self._application, "timezone": "UTC"},
             )
             self._connection = connection
-            await connection.execute(_LET_GO)
+            await connection.execute(_SESSION)
         return self._connection
 
 

@@ -36,11 +36,13 @@ SELECT venue, newest.polled_at, newest.outcome, newest.error, good.polled_at,
 FROM unnest($1::text[]) AS wanted (venue)
 LEFT JOIN LATERAL (
     SELECT polled_at, outcome, error FROM polls AS p
-    WHERE p.venue = wanted.venue AND outcome <> 'running' ORDER BY polled_at DESC LIMIT 1
+    WHERE p.venue = wanted.venue AND outcome <> 'running'
+        AND polled_at < now() + INTERVAL '1 minute' ORDER BY polled_at DESC LIMIT 1
 ) AS newest ON true
 LEFT JOIN LATERAL (
     SELECT polled_at FROM polls AS p
-    WHERE p.venue = wanted.venue AND rows_fetched > 0 ORDER BY polled_at DESC LIMIT 1
+    WHERE p.venue = wanted.venue AND rows_fetched > 0
+        AND polled_at < now() + INTERVAL '1 minute' ORDER BY polled_at DESC LIMIT 1
 ) AS good ON true
 CROSS JOIN LATERAL (
     SELECT sum(rows_stored) AS stored, sum(rows_rejected) AS rejected
@@ -50,7 +52,7 @@ CROSS JOIN LATERAL (
     SELECT sum(ok + partial) AS made, sum(expected - running) AS expected
     FROM collector_storage.ticks AS k
     WHERE k.width = INTERVAL '5 minutes' AND k.venue = wanted.venue
-        AND k.bucket > now() - INTERVAL '1 day'
+        AND k.bucket > now() - INTERVAL '1 day' AND k.bucket <= now()
 ) AS counted
 LEFT JOIN LATERAL (
     SELECT count(*) AS expected FROM collector_storage.silences AS s CROSS JOIN LATERAL
@@ -84,7 +86,8 @@ CROSS JOIN LATERAL (
     WHERE i.venue = wanted.venue AND i.active AND i.symbol ~ included
         AND (excluded IS NULL OR i.symbol !~ excluded)
         AND i.last_seen_at = (
-            SELECT max(last_seen_at) FROM instruments AS o WHERE o.venue = wanted.venue
+            SELECT max(last_seen_at) FROM instruments AS o
+            WHERE o.venue = wanted.venue AND last_seen_at < now() + INTERVAL '1 minute'
         )
 ) AS counted
 """

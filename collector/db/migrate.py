@@ -42,6 +42,19 @@ SELECT CASE WHEN has_schema_privilege('collector_storage', 'USAGE')
 """
 
 
+# Functions that run with the owner's rights look into public and nowhere else.
+_PLACES = """
+SELECT current_schema(), extnamespace::regnamespace::text
+FROM (SELECT) AS one LEFT JOIN pg_extension ON extname = 'timescaledb'
+"""
+
+# What a superuser makes here has to belong to whoever owns the rest.
+_BE_OWNER = """
+SELECT set_config('role', rolname, false) FROM pg_class JOIN pg_roles ON pg_roles.oid = relowner
+WHERE pg_class.oid = to_regclass('open_interest') AND rolname <> current_user
+"""
+
+
 @dataclass(frozen=True)
 class Migration:
     """One file of `migrations/`."""
@@ -155,7 +168,9 @@ async def migrate(
         todo = await pending(connection, wanted)
         try:
             if todo:
+                await _look_around(connection)
                 with translated():
+                    await connection.execute(_BE_OWNER)
                     await connection.execute(_LEDGER)
             for migration in todo:
                 await _apply(connection, migration)
@@ -169,14 +184,34 @@ async def migrate(
                 " run `collector migrate` as the owner of the tables",
                 sqlstate=error.sqlstate,
             ) from error
-        problem = await _grant(connection)
         changes: Sequence[str] = ()
         if await policies.may_reconcile(connection):
+            await connection.execute(_BE_OWNER)
             changes = await policies.reconcile(
                 connection, wanted_policies or await policies.stored(connection)
             )
+        await connection.execute("RESET ROLE")
+        problem = await _grant(connection)
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
     return Migrated(todo, problem, changes)
+
+
+async def _look_around(connection: Connection) -> None:
+    """See that everything gets into the schema public.
+
+    Raises:
+        MigrationError: it would get into another.
+    """
+    place, of_extension = (await connection.fetch(_PLACES))[0]
+    if place not in {None, "public"}:
+        raise MigrationError(
+            f"the tables belong into the schema public, and search_path begins with {place}:"
+            " ALTER ROLE or ALTER DATABASE ... SET search_path = public"
+        )
+    if of_extension not in {None, "public"}:
+        raise MigrationError(
+            f"the extension timescaledb is in the schema {of_extension}: it has to be in public"
+        )
 
 
 async def _grant(connection: Connection) -> str | None:

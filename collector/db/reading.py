@@ -18,12 +18,14 @@ _SLICE_LEAST = timedelta(hours=1)
 _SLICE_MOST = timedelta(days=366)
 _SECONDS = 24 * 3600.0
 
-# Whoever reads our output may take a break; and a slice is sorted in memory.
+# Whoever reads our output may take a break; and a slice is sorted in memory. The lock keeps chunks
+# from being dropped that have not been read yet: a transaction does not go on seeing those.
 _BEGIN = """
 SET idle_in_transaction_session_timeout = 0;
 SET tcp_user_timeout = 0;
 SET work_mem = '96MB';
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+LOCK TABLE open_interest IN ACCESS SHARE MODE
 """
 
 # Only how the work is divided depends on this, not what is read.

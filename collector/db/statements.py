@@ -156,8 +156,26 @@ ON CONFLICT (venue, symbol) DO UPDATE SET
     contract_size = excluded.contract_size, expires_at = excluded.expires_at,
     sides = excluded.sides, product_type = excluded.product_type, active = excluded.active,
     selected = excluded.selected,
-    first_seen_at = least(i.first_seen_at, excluded.first_seen_at),
-    last_seen_at = greatest(i.last_seen_at, excluded.last_seen_at)
+    last_seen_at = excluded.last_seen_at
+WHERE excluded.last_seen_at >= i.last_seen_at OR i.last_seen_at > now() + INTERVAL '1 minute'
+"""
+"""What an older list says is not news, but for a list of a time to which our clock was ahead."""
+
+FIRST_SEEN = """
+UPDATE instruments SET first_seen_at = $3
+WHERE venue = $1 AND symbol = ANY ($2::text[]) AND first_seen_at > $3
+"""
+
+# Before the list itself is written.
+NOTE_ABSENCES = """
+INSERT INTO collector_storage.absences AS a (venue, symbol, since, until)
+SELECT i.venue, i.symbol, coalesce(s.listed_until, i.first_seen_at - INTERVAL '1 second'), $3
+FROM instruments AS i
+LEFT JOIN instrument_spans AS s ON s.venue = i.venue AND s.symbol = i.symbol
+WHERE i.venue = $1 AND i.symbol = ANY ($2::text[])
+    AND (s.listed_until IS NOT NULL OR s.symbol IS NULL AND NOT (i.active AND i.selected))
+    AND coalesce(s.listed_until, i.first_seen_at) < $3
+ON CONFLICT (venue, symbol, since) DO UPDATE SET until = greatest(a.until, excluded.until)
 """
 
 VENUES = "SELECT venue, sides, basis, reason FROM venues"
@@ -167,6 +185,12 @@ INSERT INTO venues AS v (venue, sides, basis, reason, updated_at) VALUES ($1, $2
 ON CONFLICT (venue) DO UPDATE SET
     sides = excluded.sides, basis = excluded.basis, reason = excluded.reason,
     updated_at = excluded.updated_at
+"""
+
+# So that there is a mark to be locked: another transaction may be about to write the same records.
+FIRST_MARK = """
+INSERT INTO journal_marks (session, seq, updated_at) SELECT session, -1, now()
+FROM unnest($1::uuid[]) AS s (session) ON CONFLICT DO NOTHING
 """
 
 MARKS = "SELECT session, seq FROM journal_marks WHERE session = ANY($1::uuid[]) FOR UPDATE"

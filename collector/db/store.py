@@ -49,10 +49,10 @@ async def store(database: Database, entries: Sequence[Entry]) -> Tally:
 
 async def _unwritten(connection: Connection, entries: Sequence[Entry]) -> Sequence[Entry]:
     """Leave out what an earlier transaction has written, although it was not forgotten since."""
-    sessions = {entry.session for entry in entries}
+    sessions = sorted({entry.session for entry in entries})
+    await connection.execute(sql.FIRST_MARK, sessions)
     marks = {
-        mark["session"].hex: mark["seq"]
-        for mark in await connection.fetch(sql.MARKS, sorted(sessions))
+        mark["session"].hex: mark["seq"] for mark in await connection.fetch(sql.MARKS, sessions)
     }
     return [entry for entry in entries if entry.seq > marks.get(entry.session, -1)]
 
@@ -163,6 +163,8 @@ async def _upsert_instruments(connection: Connection, batch: Batch, listing: Lis
             listing.listed_at,
         )
 
+    due = [each.symbol for each in listing.instruments if each.active and each.selected]
+    await connection.execute(sql.NOTE_ABSENCES, *_of(listing, due))
     try:
         async with all_or_nothing(connection):
             await connection.executemany(
@@ -175,6 +177,13 @@ async def _upsert_instruments(connection: Connection, batch: Batch, listing: Lis
                     await connection.execute(sql.UPSERT_INSTRUMENT, *values(instrument))
             except RowsRefused as refusal:
                 batch.refuse_instrument(listing, instrument, refusal)
+    listed = [each.symbol for each in listing.instruments]
+    await connection.execute(sql.FIRST_SEEN, *_of(listing, listed))
+
+
+def _of(listing: ListingRecord, symbols: Sequence[str]) -> tuple[str, Sequence[str], datetime]:
+    """Return what a statement about some of a listing needs; what cannot be stored is not there."""
+    return listing.venue, [each for each in symbols if each == storable(each)], listing.listed_at
 
 
 async def _move_marks(connection: Connection, entries: Sequence[Entry]) -> None:

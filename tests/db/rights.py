@@ -22,6 +22,10 @@ WRITER = {
     "SELECT on collector_storage.ticks",
     "INSERT on collector_storage.ticks",
     "DELETE on collector_storage.ticks",
+    "SELECT on collector_storage.absences",
+    "INSERT on collector_storage.absences",
+    "UPDATE on collector_storage.absences",
+    "SELECT on instrument_spans",
     "SELECT on collector_storage.pauses",
     "INSERT on collector_storage.pauses",
     "SELECT on open_interest",
@@ -62,6 +66,7 @@ ANALYST = {
     "SELECT on venue_ticks",
     "SELECT on venue_coverage",
     "SELECT on venue_pauses",
+    "SELECT on instrument_absences",
     "SELECT on instrument_spans",
     "SELECT on future relations",
 }

@@ -24,6 +24,8 @@ SELECT hour, expected, received, left_out
 FROM open_interest_coverage('2026-03-02 12:00Z', '2026-03-02 14:00Z', 'htx', $1) ORDER BY hour
 """
 
+AWAY = "SELECT symbol, since, until FROM instrument_absences"
+
 Part = Callable[[Story], None]
 
 
@@ -147,6 +149,61 @@ async def test_an_instrument_that_is_not_wanted_any_more_is_not_left_out(
     story.poll(7, {"BTC-USDT": "1"})
     await story.store()
     assert await rows(sql, selected) == [("BTC-USDT", True), ("ETH-USDT", True)]
-    assert await sql.fetchval(
-        "SELECT listed_until IS NULL FROM instrument_spans WHERE symbol = 'ETH-USDT'"
-    )
+    # Nor was it while it was away, once it is back.
+    assert await rows(sql, COVERED, "ETH-USDT") == [(at(0), 5, 4, 1)]
+    assert await rows(sql, AWAY) == [("ETH-USDT", at(2), at(6))]
+
+
+async def test_one_that_was_left_out_from_the_beginning_was_not_missed_before(
+    database: Database, sql: Connection
+) -> None:
+    """It was on the list, and config.yaml did not select it until then."""
+    story = Story(database)
+    story.listing(0, "BTC-USDT", excluded=["ETH-USDT"])
+    for minute in range(10):
+        story.poll(minute, {"BTC-USDT": "1"})
+    story.listing(10, "BTC-USDT", "ETH-USDT")
+    for minute in range(10, 13):
+        story.poll(minute, {"BTC-USDT": "1", "ETH-USDT": "5"})
+    await story.store()
+
+    assert await rows(sql, COVERED, "ETH-USDT") == [(at(0), 3, 3, 0)]
+    assert await rows(sql, COVERED, "BTC-USDT") == [(at(0), 13, 13, 0)]
+
+
+async def test_one_that_is_listed_again_keeps_what_it_had(
+    database: Database, sql: Connection
+) -> None:
+    """Delisted for twenty minutes: the ten before are as covered as they were, gap included."""
+    story = Story(database)
+    story.listing(0, "BTC-USDT", "ETH-USDT")
+    for minute in range(10):
+        story.poll(minute, {"BTC-USDT": "1"} | ({"ETH-USDT": "5"} if minute != 4 else {}))
+    story.listing(9, "BTC-USDT", "ETH-USDT")
+    story.listing(10, "BTC-USDT")
+    await story.store()
+    assert await rows(sql, COVERED, "ETH-USDT") == [(at(0), 10, 9, 1)]
+
+    story.listing(20, "BTC-USDT")
+    story.listing(30, "BTC-USDT", "ETH-USDT")
+    for minute in range(10, 33):
+        story.poll(minute, {"BTC-USDT": "1"} | ({"ETH-USDT": "5"} if minute > 30 else {}))
+    story.listing(32, "BTC-USDT", "ETH-USDT")
+    await story.store()
+
+    assert await rows(sql, COVERED, "ETH-USDT") == [(at(0), 13, 11, 2)]
+    assert await rows(sql, AWAY) == [("ETH-USDT", at(9), at(30))]
+
+
+async def test_a_name_that_cannot_be_stored_costs_only_itself(
+    database: Database, sql: Connection
+) -> None:
+    """Of a list; the others are updated."""
+    story = Story(database)
+    story.listing(0, "BTC-USDT", "E\0TH")
+    await story.store()
+    story.listing(1, "BTC-USDT", "E\0TH")
+    await story.store()
+
+    assert await rows(sql, "SELECT symbol, last_seen_at FROM instruments") == [("BTC-USDT", at(1))]
+    assert await sql.fetchval("SELECT count(*) FROM rejects") == 2

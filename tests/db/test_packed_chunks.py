@@ -92,3 +92,12 @@ async def test_the_newest_rows_are_found_without_a_bound_on_time(
     assert any("Order: o.exchange_ts DESC" in line for line in lines)
     scans = [line for line in lines if "Scan" in line and "_hyper_" in line]
     assert len([line for line in scans if "never executed" not in line]) == 1
+
+
+async def test_nobody_packs_the_chunk_that_is_being_written(
+    database: Database, sql: Connection
+) -> None:
+    """Whatever the writer asks for: it would be locked, and lose the index of the newest rows."""
+    await filled(sql, timedelta(hours=6))
+    async with database.session() as connection:
+        assert await pack_chunk(connection, -100 * DAY) is None
