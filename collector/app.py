@@ -59,7 +59,7 @@ async def sweepers(
 
 
 async def run(settings: Settings) -> None:
-    """Be the daemon until SIGTERM or SIGINT.
+    """Be the daemon until SIGTERM, SIGINT, or SIGHUP if that is not ignored, as by nohup.
 
     Raises:
         ConfigError: the database is not set.
@@ -69,7 +69,10 @@ async def run(settings: Settings) -> None:
     enabled = settings.enabled()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    numbers = {signal.SIGTERM, signal.SIGINT}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.add(signal.SIGHUP)  # the terminal is gone, or somebody hopes for a reload
+    for number in numbers:
         loop.add_signal_handler(number, stop.set)
     health = Health(loop.time)
     async with AsyncExitStack() as parts:

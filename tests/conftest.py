@@ -20,9 +20,12 @@ from collector.db.migrate import migrate
 # As `log.configure` has it: whoever retries tells of it, and tests look at what is told.
 stamina.instrumentation.set_on_retry_hooks([])
 
-# What a shell runs in the background ignores Ctrl-C, and so would all that is started from here.
+# What a shell runs in the background ignores Ctrl-C, and under nohup the end of its terminal; so
+# would all that is started from here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 NEEDED = "COLLECTOR__DATABASE__DSN"
 

@@ -126,8 +126,9 @@ async def pending(connection: Connection, migrations: Sequence[Migration]) -> Se
             raise
         role = await connection.fetchval("SELECT quote_ident(current_user)")
         raise MigrationError(
-            f"role {role} may not use the collector's tables: GRANT collector_writer TO {role},"
-            " and run `collector migrate` as their owner",
+            f"role {role} may not use the collector's tables; an analyst reads the views instead,"
+            f" venue_coverage for one. For a collector: GRANT collector_writer TO {role}, and run"
+            " `collector migrate` as their owner",
             sqlstate=error.sqlstate,
         ) from error
     known = {migration.version: migration for migration in migrations}

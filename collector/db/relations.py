@@ -76,6 +76,32 @@ WHERE ($1::text[] IS NULL OR venue = ANY ($1::text[])) AND ($2::text IS NULL OR 
 ORDER BY venue, symbol
 """,
     ),
+    "latest_open_interest": Relation(
+        rows="""
+SELECT * FROM latest_open_interest
+WHERE ($1::text[] IS NULL OR venue = ANY ($1::text[])) AND ($2::text IS NULL OR symbol ~ $2::text)
+    AND exchange_ts >= $3::timestamptz AND exchange_ts < $4::timestamptz
+ORDER BY venue, symbol
+""",
+    ),
+    "open_interest_by_asset_1h": Relation(
+        rows="""
+SELECT * FROM open_interest_by_asset_1h
+WHERE ($1::text[] IS NULL OR venue = ANY ($1::text[])) AND $2::text IS NULL
+    AND bucket >= $3::timestamptz AND bucket < $4::timestamptz
+ORDER BY bucket, asset, venue, kind, quote
+""",
+        symbols=False,
+    ),
+    "venue_coverage": Relation(
+        rows="""
+SELECT * FROM venue_coverage
+WHERE ($1::text[] IS NULL OR venue = ANY ($1::text[])) AND $2::text IS NULL
+    AND hour >= $3::timestamptz AND hour < $4::timestamptz
+ORDER BY hour, venue
+""",
+        symbols=False,
+    ),
     "polls": Relation(
         rows="""
 SELECT * FROM polls

@@ -36,6 +36,8 @@ def status(context: click.Context, common: _Common, *, as_json: bool) -> None:
     cannot be asked, or its schema is not up to date; an enabled venue has no row of its last three
     intervals, or its newest poll brought none, or more than a tenth of its instruments are stale;
     the journal is damaged or four fifths full.
+
+    It asks with database.dsn, the daemon's own login.
     """
     settings = common.settings()
     found = asyncio.run(report(settings, config.require_dsn(settings), datetime.now(UTC)))

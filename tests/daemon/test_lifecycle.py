@@ -13,7 +13,7 @@ from tests.daemon.conftest import Program, Until
 pytestmark = pytest.mark.db
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_a_signal_ends_it_in_time_with_status_0(
     program: Program, sql: Connection, until: Until, number: signal.Signals
 ) -> None:

@@ -145,10 +145,24 @@ async def test_what_nobody_tells_the_price_of_moves_only_if_asked_for(
     filled: Filled, sql: Connection
 ) -> None:
     """Its size is not known, so it cannot be told from dust."""
+    await filled.listed("bitget", instrument("X", base="DOGE"))
+    await filled.reported("htx", worth(filled, "11", "660000", hours=1, minutes=1))
+    await filled.reported("htx", worth(filled, "10", "600000", minutes=0))
+    await filled.reported(
+        "bitget", filled.ago("X", "5", hours=1, minutes=1), filled.ago("X", "6", minutes=0)
+    )
+
+    assert [row["symbol"] for row in await sql.fetch("SELECT * FROM top_movers()")] == ["H"]
+    found = await sql.fetch("SELECT symbol, ratio, value FROM top_movers('1h', 20, 0)")
+    assert tuple(found[0]) == ("X", Decimal("0.2"), None)
+    assert len(found) == 2
+
+
+async def test_without_any_price_nothing_is_taken_for_dust(filled: Filled, sql: Connection) -> None:
+    """HTX, which tells them, is switched off: that is no calm market."""
     await filled.reported(
         "bitget", filled.ago("A", "5", hours=1, minutes=1), filled.ago("A", "6", minutes=0)
     )
 
-    assert await sql.fetch("SELECT * FROM top_movers()") == []
-    (row,) = await sql.fetch("SELECT symbol, ratio, value FROM top_movers('1h', 20, 0)")
+    (row,) = await sql.fetch("SELECT symbol, ratio, value FROM top_movers()")
     assert tuple(row) == ("A", Decimal("0.2"), None)
