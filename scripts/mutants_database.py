@@ -3,6 +3,7 @@
 from mutants import Mutant
 
 _STATEMENTS = "collector/db/statements.py"
+_RACES = ("tests/db/test_races.py",)
 _ROLLUPS = ("tests/db/test_rollups.py",)
 _COMPARABLE = ("tests/db/test_comparable.py", "tests/db/test_assets.py")
 
@@ -54,7 +55,7 @@ DATABASE = (
     ),
     Mutant(
         "a long outage is forgotten",
-        "migrations/0014_long_silences.sql",
+        "migrations/0021_clocks_set_back.sql",
         "WHERE s.until IS NOT NULL OR now() - s.since <= INTERVAL '31 days';",
         "WHERE coalesce(s.until, now()) - s.since <= INTERVAL '31 days';",
         ("tests/db/test_coverage_venues.py",),
@@ -86,5 +87,47 @@ DATABASE = (
         "                draft.unlink()\n",
         "                pass\n",
         ("tests/daemon/test_export_files.py",),
+    ),
+    Mutant(
+        "an older chunk is passed over",
+        "migrations/0019_rows_of_finished_hours.sql",
+        "    SELECT min(range_start) INTO first_chunk FROM",
+        "    SELECT first_chunk INTO first_chunk FROM",
+        _RACES,
+    ),
+    Mutant(
+        "a journal's first records counted twice",
+        _STATEMENTS,
+        "FROM unnest($1::uuid[]) AS s (session) ON CONFLICT DO NOTHING",
+        "FROM unnest($1::uuid[]) AS s (session) WHERE false ON CONFLICT DO NOTHING",
+        _RACES,
+    ),
+    Mutant(
+        "sessions as the database likes them",
+        "collector/db/__init__.py",
+        "SET default_transaction_isolation = 'read committed'; ",
+        "",
+        _RACES,
+    ),
+    Mutant(
+        "a reader stops all retention",
+        "collector/upkeep.py",
+        "(self._finish_hours, self._drop, self._pack)",
+        "(self._finish_hours, self._pack)",
+        _RACES,
+    ),
+    Mutant(
+        "the newest poll is dropped",
+        "migrations/0020_newest_polls_stay.sql",
+        "n.polled_at > p.polled_at\n",
+        "n.polled_at >= p.polled_at\n",
+        ("tests/db/test_clocks.py",),
+    ),
+    Mutant(
+        "what was away was left out",
+        "migrations/0022_absences.sql",
+        "AND (away.ranges IS NULL OR NOT t.tick <@ away.ranges)",
+        "",
+        ("tests/db/test_coverage_pauses.py",),
     ),
 )
