@@ -67,14 +67,8 @@ async def run(settings: Settings) -> None:
     """
     dsn = require_dsn(settings)
     enabled = settings.enabled()
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    numbers = {signal.SIGTERM, signal.SIGINT}
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.add(signal.SIGHUP)  # the terminal is gone, or somebody hopes for a reload
-    for number in numbers:
-        loop.add_signal_handler(number, stop.set)
-    health = Health(loop.time)
+    stop = _told_to_stop()
+    health = Health(asyncio.get_running_loop().time)
     async with AsyncExitStack() as parts:
         journal = await parts.enter_async_context(
             Journal(settings.journal.path, settings.journal.max_bytes)
@@ -109,6 +103,17 @@ async def run(settings: Settings) -> None:
         await schedule.stop(_POLLS_END_SECONDS)
         await _drain(sink, draining)
         log.info("collector.stopped", rows_left_in_journal=journal.depth.rows)
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Return what is set by a signal."""
+    stop = asyncio.Event()
+    numbers = {signal.SIGTERM, signal.SIGINT}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.add(signal.SIGHUP)  # the terminal is gone, or somebody hopes for a reload
+    for number in numbers:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 async def _tell_pauses(journal: Journal, settings: Settings) -> None:
