@@ -94,6 +94,14 @@ QUESTIONS: Sequence[Question] = (
         "SELECT * FROM venue_coverage WHERE venue = 'bitget'"
         " AND hour > now() - interval '1 day' ORDER BY hour",
     ),
+    Question(
+        "gaps of all instruments for a day",
+        "SELECT * FROM open_interest_gaps(now() - interval '1 day', now())",
+    ),
+    Question(
+        "coverage of all instruments for a day",
+        "SELECT * FROM open_interest_coverage(now() - interval '1 day', now())",
+    ),
 )
 
 _SIZES = """

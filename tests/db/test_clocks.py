@@ -132,7 +132,7 @@ async def test_after_an_outage_longer_than_keep_for_each_tick_counts_once(
     )
     assert found is not None
     assert tuple(found) == (60, 60, Decimal(1))
-    before = 9 * 24 * 60 - 29 - 180 - 1
+    before = (again.base - story.base) // timedelta(minutes=1) - 30
     assert await sql.fetchval(f"{MISSING} AND tick < $1", again.base) == before
 
 

@@ -26,9 +26,8 @@ INSERT INTO collector_storage.open_interest
 SELECT $1, polled_at, series_id, 0, 5 FROM collector_storage.open_interest LIMIT 1
 """
 LOCKED = """
-SELECT EXISTS (
-    SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-)
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 SOME = """
 INSERT INTO polls SELECT 'v', now() - g * INTERVAL '1 day', now(), now(), 'ok', 0, 0, 0, 0, 0, 0, 0
@@ -47,10 +46,10 @@ async def other(dsn: str) -> AsyncIterator[Connection]:
 third = other
 
 
-async def somebody_waits(sql: Connection) -> None:
-    """Wait until somebody waits for a lock, be it a row's."""
+async def somebody_waits(sql: Connection, sessions: int = 1) -> None:
+    """Wait until so many wait for a lock, be it a row's."""
     async with asyncio.timeout(30):
-        while not await sql.fetchval(LOCKED):  # noqa: ASYNC110 - the server sets no event of ours
+        while await sql.fetchval(LOCKED) < sessions:  # noqa: ASYNC110 - the server sets no event of ours
             await asyncio.sleep(0.01)
 
 
@@ -117,7 +116,7 @@ async def test_where_snapshots_begin_does_not_go_back(
 
 
 async def test_records_that_two_transactions_write_at_once_are_counted_once(
-    database: Database, sql: Connection, dsn: str
+    database: Database, sql: Connection, other: Connection, dsn: str
 ) -> None:
     """The first ones of a journal, too: the client gave up a slow COMMIT, and tried again."""
     rejects = [Reject(reason="size: null", raw="{}", symbol="A")]
@@ -125,7 +124,7 @@ async def test_records_that_two_transactions_write_at_once_are_counted_once(
     await sql.execute("BEGIN; LOCK TABLE polls IN ACCESS EXCLUSIVE MODE")
     second = Database(dsn)
     storing = [asyncio.create_task(store(each, lying)) for each in (database, second)]
-    await asyncio.sleep(1)
+    await somebody_waits(other, 2)
     await sql.execute("COMMIT")
     await asyncio.gather(*storing)
     await second.close()
