@@ -21,11 +21,10 @@ from collector.db.migrate import migrate
 stamina.instrumentation.set_on_retry_hooks([])
 
 # What a shell runs in the background ignores Ctrl-C, and under nohup the end of its terminal; so
-# would all that is started from here.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# would all that is started from here. A handler that does nothing ignores it, and is not inherited.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 NEEDED = "COLLECTOR__DATABASE__DSN"
 
